@@ -1,0 +1,95 @@
+// The log port: an append-only set of records in partitions, with one more partition that holds the definitions.
+
+import type { Header, LogRecord, Pointer } from '../codec/record.ts'
+
+/** A record to append. `partition` null: the adapter places it by its key (DEFINITIONS and every number are explicit). */
+export interface NewRecord {
+  readonly partition: number | null
+  readonly key: Buffer | null
+  readonly value: Buffer
+  readonly headers?: readonly Header[]
+}
+
+/** The answer of the log to one appended record: durable, at this place, at this time of the log's own clock (ms). */
+export interface Appended extends Pointer {
+  readonly appendMs: bigint
+}
+
+/** One partition as the log describes it: offsets of the first record and behind the last one, and the record at 0. */
+export interface PartitionState {
+  readonly partition: number
+  readonly first: bigint
+  readonly end: bigint
+  /** The record at offset 0, or null when there is none to be had. */
+  readonly genesis: LogRecord | null
+}
+
+/** Something about a log that forbids its use: the thing, the reason, the remedy, in sentences for people. */
+export interface Problem {
+  readonly what: string
+  readonly remedy: string
+}
+
+export interface LogDescription {
+  /** For messages: `kafka topic "spindexer" at 127.0.0.1:9092`. */
+  readonly name: string
+  /** Ascending, without the definitions. Empty when the log does not exist. */
+  readonly partitions: readonly PartitionState[]
+  readonly definitions: PartitionState | null
+  /** Settings that break the promise of the set (compaction, expiry, …). */
+  readonly problems: readonly Problem[]
+  /** Settings that could not be read, or that are worth a word. */
+  readonly warnings: readonly string[]
+}
+
+/** Which partitions to read: the definitions, every data partition, or a share of them among the members of a group. */
+export type ReadScope =
+  | { readonly type: 'definitions' }
+  | { readonly type: 'all' }
+  | { readonly type: 'group'; readonly group: string; readonly member: string }
+
+export interface ReadOptions {
+  readonly scope: ReadScope
+  /** Asked once for every assignment: where to start in each of these partitions. */
+  readonly positions: (partitions: readonly number[]) => Promise<ReadonlyMap<number, bigint>>
+  readonly signal: AbortSignal
+}
+
+/**
+ * What reading brings. After `assigned` exactly those partitions follow, from the positions that were asked for.
+ * A `chunk` answers a read at `from`: its records lie in [from, next), in order; what is missing between is no record
+ * (control batches, gaps). `end` is the end of the partition as the log said with the answer: `next === end` is
+ * being caught up, and such a chunk comes once, empty if need be. `reconnected` asks for the checks to be run again.
+ * `lost` says that the log no longer has (or never had) the position: the checks say why, and reading ends.
+ */
+export type LogEvent =
+  | { readonly type: 'assigned'; readonly partitions: readonly number[] }
+  | {
+      readonly type: 'chunk'
+      readonly partition: number
+      readonly from: bigint
+      readonly next: bigint
+      readonly end: bigint
+      readonly records: readonly LogRecord[]
+    }
+  | { readonly type: 'reconnected' }
+  | { readonly type: 'lost'; readonly partition: number; readonly position: bigint }
+
+/**
+ * The log. Not its job: what a record means, who has processed what, and which log is the right one
+ * (`checkLog` judges a description).
+ */
+export interface Log {
+  /** What is there now. A log that does not exist is described, not thrown. Throws while the log cannot be reached. */
+  describe(): Promise<LogDescription>
+  /**
+   * Appends all records and answers in their order once every one is durable. Sends again what was not acknowledged
+   * (a record may then be in the log twice: it is a set). Throws when it gives up: any part may be in the log.
+   */
+  append(records: readonly NewRecord[]): Promise<readonly Appended[]>
+  /** Reads until the signal is aborted; then it ends without an error. Transient failures are retried inside. */
+  read(options: ReadOptions): AsyncIterable<LogEvent>
+  /** The records at these places, in the order asked for; null where there is none. */
+  pick(pointers: readonly Pointer[]): Promise<readonly (LogRecord | null)[]>
+  close(): Promise<void>
+}

@@ -1,0 +1,182 @@
+// The store port: a node's state, and everything that moves it, one transaction a step.
+
+import type { Catalogue } from '../codec/catalogue.ts'
+import type { Pointer } from '../codec/record.ts'
+import type { Fold, FoldedRow } from '../crdt/fold.ts'
+import type { Stamp } from '../crdt/stamp.ts'
+
+/** Which log a state belongs to. Positions are only meaningful for the same three. */
+export interface LogIdentity {
+  readonly logId: string
+  readonly copyId: string
+  readonly generation: number
+}
+
+/** The last record that was processed in a partition: what the checks compare with the log. */
+export interface LastRecord extends Pointer {
+  /** SHA-256 of key, value and headers, 64 hex digits. */
+  readonly hash: string
+}
+
+export interface StoreState {
+  readonly catalogue: Catalogue
+  /** The definitions offset for which all parked messages have been judged again; the state is at D when it equals it. */
+  readonly rejudgedTo: bigint
+  /** By partition, the offset below which every record has been processed. Absent: 0. */
+  readonly positions: ReadonlyMap<number, bigint>
+  /** By partition, definitions included. */
+  readonly lastRecords: readonly LastRecord[]
+  /** The greatest stamp and append time (ms) among processed mutations; null before the first. */
+  readonly newestStamp: Stamp | null
+  readonly newestAppendMs: bigint | null
+}
+
+/** Why an otherwise sound log is not the one of this store. */
+export interface StoreRefusal {
+  readonly type: 'refused'
+  readonly what: string
+  readonly remedy: string
+}
+
+/** A message that was not applied: its place, what it says of itself, and why. Reasons are for people. */
+export interface SetAside extends Pointer {
+  /** Null where the message does not decode so far. */
+  readonly dataset: string | null
+  /** A short code, few in number: `unknown-dataset`, `clock-ahead`, … */
+  readonly reason: string
+  /** The particulars, at most some hundred characters. */
+  readonly detail: string
+  /** Bytes of the value; 0 when there is none. */
+  readonly size: number
+  readonly appendMs: bigint
+}
+
+/** What one batch did to one partition. */
+export interface PartitionStep {
+  readonly partition: number
+  /** The position that was read from the store: compare and set. */
+  readonly from: bigint
+  readonly next: bigint
+  readonly last: LastRecord | null
+  /** Mutations processed: `merged + parked + quarantined`, each counted on its own. */
+  readonly consumed: number
+  readonly merged: number
+  readonly parked: number
+  readonly quarantined: number
+  /** Valid control records, which are no mutations. */
+  readonly controls: number
+  readonly newestStamp: Stamp | null
+  readonly newestAppendMs: bigint | null
+}
+
+/** Statistic of one writer's session in one partition within a batch: greatest number seen, how many. */
+export interface OriginStep {
+  readonly origin: string
+  readonly partition: number
+  readonly highestSeq: bigint
+  readonly count: number
+}
+
+/** One transaction's worth of mutations, judged under the definitions below `catalogueOffset`. */
+export interface Batch {
+  readonly identity: LogIdentity
+  readonly catalogueOffset: bigint
+  readonly rows: Fold
+  readonly steps: readonly PartitionStep[]
+  readonly parked: readonly SetAside[]
+  readonly quarantined: readonly SetAside[]
+  readonly origins: readonly OriginStep[]
+}
+
+/**
+ * Parked messages judged again under the definitions below `catalogueOffset`: every pointer in `taken` is removed from
+ * the parked ones; `parked` stand there again, judged; the rest is in `rows` or `quarantined`.
+ */
+export interface Rejudgement {
+  readonly identity: LogIdentity
+  readonly catalogueOffset: bigint
+  readonly taken: readonly Pointer[]
+  readonly rows: Fold
+  readonly parked: readonly SetAside[]
+}
+
+/** The definitions between two offsets, folded into the catalogue that holds above them. */
+export interface DefinitionStep {
+  readonly identity: LogIdentity
+  readonly from: bigint
+  /** What holds from now on; its `offset` is the new D. */
+  readonly catalogue: Catalogue
+  readonly last: LastRecord | null
+  readonly taken: number
+  readonly controls: number
+  /** Refused records, as quarantined ones of the partition DEFINITIONS. */
+  readonly refused: readonly SetAside[]
+}
+
+/**
+ * `stale`: nothing was written, because somebody else moved the positions, the definitions, the log's identity or took
+ * the pointers: read the state again and start from there. `busy`: a lock was not to be had in time; try again.
+ */
+export type CommitResult =
+  | { readonly type: 'committed' }
+  | { readonly type: 'stale'; readonly what: 'positions' | 'definitions' | 'log' | 'parked' }
+  | { readonly type: 'busy' }
+
+/**
+ * The state of one node. Not its job: judging messages, merging mutations of one batch (it gets folds), retrying.
+ * Transient failures are thrown as they come from the database.
+ */
+export interface Store {
+  /** The state, bound to this log: a fresh store takes its identity, another log's is refused. */
+  load(identity: LogIdentity): Promise<StoreState | StoreRefusal>
+  commit(batch: Batch): Promise<CommitResult>
+  define(step: DefinitionStep): Promise<CommitResult>
+  /**
+   * Pointers of at most `limit` parked messages that a definition taken since they were judged may cure, in order of
+   * partition and offset. When there are none, the state is marked as being at D (`rejudgedTo`).
+   */
+  parkedToJudge(limit: number): Promise<readonly Pointer[]>
+  rejudge(rejudgement: Rejudgement): Promise<CommitResult>
+}
+
+/** A row as the reader sees it. */
+export type StoredRow = FoldedRow
+
+export interface PartitionCounts {
+  readonly partition: number
+  readonly position: bigint
+  readonly consumed: bigint
+  readonly merged: bigint
+  readonly parked: bigint
+  readonly quarantined: bigint
+  readonly controls: bigint
+}
+
+export interface StoreStatus {
+  readonly identity: LogIdentity | null
+  readonly state: StoreState | null
+  readonly counts: readonly PartitionCounts[]
+  readonly reasons: readonly {
+    readonly kind: 'parked' | 'quarantined'
+    readonly reason: string
+    readonly count: bigint
+  }[]
+  /** By dataset: rows that exist and are complete, rows hidden for want of a required column, rows that do not exist. */
+  readonly rows: readonly {
+    readonly dataset: string
+    readonly visible: bigint
+    readonly incomplete: bigint
+    readonly absent: bigint
+  }[]
+  /** Sessions whose numbers have gaps or duplicates so far; a statistic. */
+  readonly origins: { readonly seen: bigint; readonly withGaps: bigint; readonly withDuplicates: bigint }
+}
+
+/** The reading side, one consistent snapshot from opening to closing. Not its job: formats. */
+export interface StoreReader {
+  catalogue(): Promise<Catalogue>
+  /** Every row of a dataset, existing or not, by key text in order of UTF-8 bytes. */
+  rows(dataset: string): AsyncIterable<StoredRow>
+  status(): Promise<StoreStatus>
+  close(): Promise<void>
+}
