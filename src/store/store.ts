@@ -19,6 +19,7 @@ export interface LastRecord extends Pointer {
 }
 
 export interface StoreState {
+  readonly type: 'state'
   readonly catalogue: Catalogue
   /** The definitions offset for which all parked messages have been judged again; the state is at D when it equals it. */
   readonly rejudgedTo: bigint

@@ -1,0 +1,147 @@
+// The apply task: reads the data partitions, folds what comes while the store is busy, writes one batch after the other.
+
+import { DEFINITIONS } from '../codec/record.ts'
+import type { Problem, ReadScope } from '../log/log.ts'
+import type { Batch } from '../store/store.ts'
+import { type Context, type Outcome, STOPPED } from './context.ts'
+import { type Chunk, createWindow } from './window.ts'
+
+export interface ApplyOptions {
+  readonly scope: ReadScope
+  /** How much a window may hold before reading waits for the store, in estimated bytes of memory. */
+  readonly windowBytesMax: number
+}
+
+/** Runs until the signal is aborted, the state was moved by somebody else, or the log is not what it was. */
+export async function applyMutations(context: Context, options: ApplyOptions): Promise<Outcome> {
+  const pipeline = createPipeline(context)
+  context.drain = pipeline.drain
+  const events = context.log.read({
+    scope: options.scope,
+    // A write that failed ends the reading too: an idle log would bring no event on which to notice it.
+    signal: AbortSignal.any([context.signal, pipeline.failed]),
+    positions: async (partitions) => {
+      // What is folded but not written belongs to the old assignment; the store alone knows where to go on.
+      await pipeline.drain()
+      const state = await context.retry('read the positions', () => context.store.load(context.identity))
+      if (state.type === 'refused') throw new Error(state.what)
+      return new Map(partitions.map((partition) => [partition, state.positions.get(partition) ?? 0n]))
+    },
+  })
+  for await (const event of events) {
+    switch (event.type) {
+      case 'assigned':
+        await pipeline.drain()
+        context.emit(event)
+        break
+      case 'chunk':
+        await context.lock.run(async () => pipeline.add(event))
+        if (pipeline.bytes() >= options.windowBytesMax) await pipeline.settle()
+        break
+      case 'reconnected': {
+        const problems = await context.check()
+        if (problems.length > 0) return { type: 'refused', problems }
+        break
+      }
+      case 'lost':
+        return { type: 'refused', problems: await explainLost(context, event.partition, event.position) }
+    }
+  }
+  await pipeline.drain()
+  return pipeline.outcome() ?? STOPPED
+}
+
+/** Why the log has no such offset: what the checks find, else at least that it is so. */
+export async function explainLost(
+  context: Context,
+  partition: number,
+  position: bigint,
+): Promise<readonly Problem[]> {
+  const problems = await context.check()
+  if (problems.length > 0) return problems
+  const place = partition === DEFINITIONS ? 'the definitions' : `partition ${partition}`
+  return [
+    {
+      what: `the log no longer has offset ${position} of ${place}: it was truncated or made anew`,
+      remedy:
+        'bring the whole log back, or give this node an empty database and the address of the right log',
+    },
+  ]
+}
+
+/** One batch in flight, one window filling: batches grow while the store is busy, and stay small when it is idle. */
+function createPipeline(context: Context) {
+  let window = createWindow(context.catalogue, context.judge)
+  let inFlight: Promise<void> | null = null
+  let outcome: Outcome | null = null
+  let failure: { readonly error: unknown } | null = null
+  const failed = new AbortController()
+
+  const write = async (batch: Batch): Promise<void> => {
+    const began = performance.now()
+    try {
+      const result = await context.retry('write a batch', () => context.store.commit(batch))
+      if (result.type === 'committed') {
+        emitCommitted(context, batch, performance.now() - began)
+      } else {
+        outcome ??= {
+          type: 'restart',
+          reason: result.type === 'stale' ? `another worker moved the ${result.what}` : 'the store is busy',
+        }
+        failed.abort()
+      }
+    } catch (error) {
+      failure ??= { error }
+      failed.abort()
+    }
+    inFlight = null
+    flush()
+  }
+  const flush = (): void => {
+    if (inFlight !== null || outcome !== null || failure !== null || window.isEmpty()) return
+    const batch = window.toBatch(context.identity)
+    window = createWindow(context.catalogue, context.judge)
+    inFlight = write(batch)
+  }
+  const settle = async (): Promise<void> => {
+    if (inFlight !== null) await inFlight
+    if (failure !== null) throw failure.error
+  }
+
+  return {
+    add(chunk: Chunk): void {
+      if (outcome !== null) return
+      // A definition was taken since this window was opened, which is only done while it is empty.
+      if (window.catalogue !== context.catalogue) window = createWindow(context.catalogue, context.judge)
+      if (chunk.next > chunk.from) window.add(chunk)
+      if (chunk.next === chunk.end) {
+        context.emit({ type: 'caught-up', partition: chunk.partition, position: chunk.next })
+      }
+      flush()
+    },
+    bytes: () => window.bytes(),
+    /** Waits for the batch in flight. Throws what its write threw. */
+    settle,
+    /** Writes everything that has been folded. Throws what a write threw. */
+    async drain(): Promise<void> {
+      flush()
+      while (inFlight !== null) await settle()
+      await settle()
+    },
+    outcome: () => outcome,
+    failed: failed.signal,
+  }
+}
+
+function emitCommitted(context: Context, batch: Batch, ms: number): void {
+  const sum = (of: 'consumed' | 'merged' | 'parked' | 'quarantined'): number =>
+    batch.steps.reduce((total, step) => total + step[of], 0)
+  context.emit({
+    type: 'committed',
+    consumed: sum('consumed'),
+    merged: sum('merged'),
+    parked: sum('parked'),
+    quarantined: sum('quarantined'),
+    ms,
+  })
+}

@@ -1,0 +1,102 @@
+// What the tasks of a running node share: its ports, its effects, the catalogue in force, and the lock around a change of it.
+
+import type { Catalogue } from '../codec/catalogue.ts'
+import type { Judge } from '../codec/verdict.ts'
+import type { Log, Problem } from '../log/log.ts'
+import type { LogIdentity, Store } from '../store/store.ts'
+import type { Retry } from './retry.ts'
+
+/** What a node tells of itself while it runs; for people and for metrics, never for decisions. */
+export type NodeEvent =
+  | { readonly type: 'started'; readonly identity: LogIdentity; readonly partitions: number }
+  | { readonly type: 'warning'; readonly text: string }
+  | { readonly type: 'assigned'; readonly partitions: readonly number[] }
+  | {
+      readonly type: 'committed'
+      readonly consumed: number
+      readonly merged: number
+      readonly parked: number
+      readonly quarantined: number
+      readonly ms: number
+    }
+  | { readonly type: 'caught-up'; readonly partition: number; readonly position: bigint }
+  | { readonly type: 'defined'; readonly offset: bigint; readonly taken: number; readonly refused: number }
+  | { readonly type: 'rejudged'; readonly judged: number; readonly merged: number }
+  | { readonly type: 'restarted'; readonly reason: string }
+  | { readonly type: 'waiting'; readonly what: string; readonly error: unknown; readonly waitMs: number }
+
+/** How a run of the node, or of one of its tasks, ended. */
+export type Outcome =
+  /** The signal was aborted. */
+  | { readonly type: 'stopped' }
+  /** Everything that the log held at the start has been processed. */
+  | { readonly type: 'ended' }
+  /** Somebody else moved the state: read it again and go on from there. */
+  | { readonly type: 'restart'; readonly reason: string }
+  /** The log, or this node's membership, is not what it has to be. */
+  | { readonly type: 'refused'; readonly problems: readonly Problem[] }
+
+export const STOPPED = { type: 'stopped' } as const
+
+export interface Context {
+  readonly log: Log
+  readonly store: Store
+  readonly identity: LogIdentity
+  readonly judge: Judge
+  readonly retry: Retry
+  readonly signal: AbortSignal
+  readonly emit: (event: NodeEvent) => void
+  /** Runs the checks of the log and of this node's membership; what it finds forbids going on. */
+  readonly check: () => Promise<readonly Problem[]>
+  /** The catalogue under which messages are judged now. Moved by the definitions task alone, under `lock`. */
+  catalogue: Catalogue
+  /** Held while a chunk is folded, and while a definition is taken. */
+  readonly lock: Lock
+  /** Writes out what has been folded, and waits for it; set by the apply task, called by the definitions task. */
+  drain: () => Promise<void>
+  /** Wakes the task that judges parked messages again. */
+  readonly wakeRejudge: Bell
+}
+
+export interface Lock {
+  run<T>(work: () => Promise<T>): Promise<T>
+}
+
+/** Runs pieces of work one after the other, in the order in which they asked. */
+export function createLock(): Lock {
+  let tail: Promise<unknown> = Promise.resolve()
+  return {
+    run(work) {
+      const turn = tail.then(work)
+      tail = turn.catch(() => {})
+      return turn
+    },
+  }
+}
+
+/** A bell that can be rung before anybody waits for it. */
+export interface Bell {
+  ring(): void
+  /** Resolves when the bell has been rung since the last wait, or when the signal is aborted. */
+  wait(signal: AbortSignal): Promise<void>
+}
+
+export function createBell(): Bell {
+  let rung = false
+  let wake: () => void = () => {}
+  return {
+    ring() {
+      rung = true
+      wake()
+    },
+    async wait(signal) {
+      if (!rung && !signal.aborted) {
+        await new Promise<void>((resolve) => {
+          wake = resolve
+          signal.addEventListener('abort', () => resolve(), { once: true })
+        })
+      }
+      rung = false
+    },
+  }
+}

@@ -1,0 +1,84 @@
+// The definitions task: reads the definitions in the order of their offsets and takes them, tables and all.
+
+import { judgeDefinitions } from '../codec/definitions.ts'
+import type { DefinitionStep } from '../store/store.ts'
+import { explainLost } from './apply.ts'
+import { type Context, type Outcome, STOPPED } from './context.ts'
+import { pause, waitOf } from './retry.ts'
+import { type Chunk, lastRecordOf } from './window.ts'
+
+/**
+ * Runs until the signal is aborted or the state was moved by somebody else. `onCurrent` is called once the definitions
+ * of the start have been taken, or when they have to wait for a reader: mutations need not wait any longer then.
+ */
+export async function takeDefinitions(context: Context, onCurrent: () => void): Promise<Outcome> {
+  const start = context.catalogue.offset
+  const events = context.log.read({
+    scope: { type: 'definitions' },
+    signal: context.signal,
+    positions: async (partitions) => new Map(partitions.map((partition) => [partition, start])),
+  })
+  for await (const event of events) {
+    switch (event.type) {
+      case 'chunk': {
+        const outcome = event.next > event.from ? await takeChunk(context, event, onCurrent) : null
+        if (outcome !== null) return outcome
+        if (event.next === event.end) onCurrent()
+        break
+      }
+      case 'lost':
+        return { type: 'refused', problems: await explainLost(context, event.partition, event.position) }
+      case 'assigned':
+      case 'reconnected':
+        break
+    }
+  }
+  return STOPPED
+}
+
+async function takeChunk(context: Context, chunk: Chunk, onBusy: () => void): Promise<Outcome | null> {
+  const { identity, store, signal } = context
+  const judged = judgeDefinitions(context.catalogue, chunk.records, chunk.next, identity.logId)
+  const step: DefinitionStep = {
+    identity,
+    from: chunk.from,
+    catalogue: judged.catalogue,
+    last: lastRecordOf(chunk.records),
+    taken: judged.taken,
+    controls: judged.controls,
+    refused: judged.refused,
+  }
+  for (let tries = 1; !signal.aborted; tries++) {
+    // What was judged by the old catalogue is written first, and nothing is judged until the new one holds.
+    const result = await context.lock.run(async () => {
+      await context.drain()
+      const result = await context.retry('take a definition', () => store.define(step))
+      if (result.type === 'committed') context.catalogue = step.catalogue
+      return result
+    })
+    if (result.type === 'committed') {
+      context.emit({
+        type: 'defined',
+        offset: step.catalogue.offset,
+        taken: step.taken,
+        refused: step.refused.length,
+      })
+      context.wakeRejudge.ring()
+      return null
+    }
+    if (result.type === 'stale') {
+      return { type: 'restart', reason: `another worker moved the ${result.what}` }
+    }
+    // Somebody reads the table: mutations go on under the old definitions while this waits for its turn.
+    onBusy()
+    const waitMs = waitOf(tries)
+    context.emit({
+      type: 'waiting',
+      what: 'take a definition',
+      error: 'a reader holds the table or the view; will try again',
+      waitMs,
+    })
+    await pause(waitMs, signal)
+  }
+  return null
+}

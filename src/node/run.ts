@@ -1,0 +1,184 @@
+// The node: reads one log and merges it into one store until it is told to stop. The loop here is thin: the tasks do the work.
+
+import { DEFINITIONS } from '../codec/record.ts'
+import { createJudge } from '../codec/verdict.ts'
+import type { Log, Problem, ReadScope } from '../log/log.ts'
+import type { LogIdentity, Store, StoreState } from '../store/store.ts'
+import { applyMutations } from './apply.ts'
+import { type Checked, compareWithState, inspectLog } from './checks.ts'
+import { type Context, createBell, createLock, type NodeEvent, type Outcome, STOPPED } from './context.ts'
+import { takeDefinitions } from './define.ts'
+import { rejudgeParked } from './rejudge.ts'
+import { createRetry, pause } from './retry.ts'
+
+export interface NodeOptions {
+  readonly log: Log
+  readonly store: Store
+  /** Which data partitions this worker reads. */
+  readonly scope: ReadScope
+  readonly signal: AbortSignal
+  /** Ends once everything has been processed that the log held at the start. */
+  readonly untilEnd: boolean
+  /** Which errors of the log and of the store pass by themselves. */
+  readonly isTransient: (error: unknown) => boolean
+  readonly emit: (event: NodeEvent) => void
+  /** What is wrong with this worker's membership in its group; nothing, as a rule. */
+  readonly checkMembership?: () => Promise<readonly Problem[]>
+  /** Estimated bytes that a window may hold before reading waits. 48 MiB unless set. */
+  readonly windowBytesMax?: number
+  /** Milliseconds between two runs of the checks. One minute unless set. */
+  readonly checkEveryMs?: number
+}
+
+const WINDOW_BYTES_MAX = 48 * 1024 * 1024
+const CHECK_EVERY_MS = 60_000
+const END_POLL_MS = 200
+
+/**
+ * Runs a node. Resolves with how it ended: stopped, ended (`untilEnd`), or refused with the problems. Throws only for
+ * errors that are not transient: a bug, or a database that refuses what it must not refuse.
+ */
+export async function runNode(options: NodeOptions): Promise<Exclude<Outcome, { type: 'restart' }>> {
+  let ends: Ends | null = null
+  for (;;) {
+    const outcome = await runSession(options, ends, (found) => {
+      ends ??= found
+    })
+    if (outcome.type !== 'restart') return outcome
+    options.emit({ type: 'restarted', reason: outcome.reason })
+    if (options.signal.aborted) return STOPPED
+  }
+}
+
+/** By partition, DEFINITIONS included, the end of the log at the start. */
+type Ends = ReadonlyMap<number, bigint>
+
+/** From one reading of the state to the moment at which it has to be read again. */
+async function runSession(
+  options: NodeOptions,
+  ends: Ends | null,
+  onEnds: (ends: Ends) => void,
+): Promise<Outcome> {
+  const { log, store, emit } = options
+  const ending = new AbortController()
+  const signal = AbortSignal.any([options.signal, ending.signal])
+  const retry = createRetry({
+    isTransient: options.isTransient,
+    onWait: (what, error, _tries, waitMs) => emit({ type: 'waiting', what, error, waitMs }),
+    signal,
+  })
+  try {
+    const checked = await retry('check the log', () => inspectLog(log))
+    if (checked.type === 'refused') return checked
+    const { logId, copyId, generation } = checked.genesis
+    const identity: LogIdentity = { logId, copyId, generation }
+    const state = await retry('read the state', () => store.load(identity))
+    if (state.type === 'refused') return { type: 'refused', problems: [state] }
+    const problems = await retry('check the log', () => findProblems(options, checked, identity, state))
+    if (problems.length > 0) return { type: 'refused', problems }
+    for (const text of checked.warnings) emit({ type: 'warning', text })
+    emit({ type: 'started', identity, partitions: checked.description.partitions.length })
+    const found = ends ?? endsOf(checked)
+    onEnds(found)
+
+    const context: Context = {
+      log,
+      store,
+      identity,
+      judge: createJudge({ logId, maxClockAheadMs: checked.genesis.maxClockAheadMs }),
+      retry,
+      signal,
+      emit,
+      check: () => retry('check the log', () => checkAgain(options, identity)),
+      catalogue: state.catalogue,
+      lock: createLock(),
+      drain: async () => {},
+      wakeRejudge: createBell(),
+    }
+    return await runTasks(context, options, found, ending)
+  } catch (error) {
+    if (options.signal.aborted && options.isTransient(error)) return STOPPED
+    throw error
+  }
+}
+
+/** Runs all tasks side by side; the first that ends, ends the others. */
+async function runTasks(
+  context: Context,
+  options: NodeOptions,
+  ends: Ends,
+  ending: AbortController,
+): Promise<Outcome> {
+  const current = Promise.withResolvers<void>()
+  context.signal.addEventListener('abort', () => current.resolve(), { once: true })
+  const tasks = [
+    takeDefinitions(context, current.resolve),
+    current.promise.then(() =>
+      applyMutations(context, {
+        scope: options.scope,
+        windowBytesMax: options.windowBytesMax ?? WINDOW_BYTES_MAX,
+      }),
+    ),
+    current.promise.then(() => rejudgeParked(context)),
+    repeatChecks(context, options.checkEveryMs ?? CHECK_EVERY_MS),
+    ...(options.untilEnd ? [awaitEnds(context, ends)] : []),
+  ]
+  try {
+    return await Promise.race(tasks)
+  } finally {
+    ending.abort()
+    await Promise.allSettled(tasks)
+  }
+}
+
+async function repeatChecks(context: Context, everyMs: number): Promise<Outcome> {
+  for (;;) {
+    await pause(everyMs, context.signal)
+    if (context.signal.aborted) return STOPPED
+    const problems = await context.check()
+    if (problems.length > 0) return { type: 'refused', problems }
+  }
+}
+
+/** Looks at the store, not at this worker, because other workers may have the other partitions. */
+async function awaitEnds(context: Context, ends: Ends): Promise<Outcome> {
+  for (;;) {
+    const state = await context.retry('read the positions', () => context.store.load(context.identity))
+    if (state.type === 'refused') return { type: 'refused', problems: [state] }
+    if (isAtEnds(state, ends)) return { type: 'ended' }
+    await pause(END_POLL_MS, context.signal)
+    if (context.signal.aborted) return STOPPED
+  }
+}
+
+function isAtEnds(state: StoreState, ends: Ends): boolean {
+  for (const [partition, end] of ends) {
+    const position =
+      partition === DEFINITIONS ? state.catalogue.offset : (state.positions.get(partition) ?? 0n)
+    if (position < end) return false
+  }
+  return state.rejudgedTo === state.catalogue.offset
+}
+
+function endsOf({ description }: Checked & { readonly type: 'ok' }): Ends {
+  const states = [...description.partitions, ...(description.definitions ? [description.definitions] : [])]
+  return new Map(states.map(({ partition, end }) => [partition, end]))
+}
+
+async function checkAgain(options: NodeOptions, identity: LogIdentity): Promise<readonly Problem[]> {
+  const checked = await inspectLog(options.log)
+  if (checked.type === 'refused') return checked.problems
+  const state = await options.store.load(identity)
+  if (state.type === 'refused') return [state]
+  return findProblems(options, checked, identity, state)
+}
+
+async function findProblems(
+  options: NodeOptions,
+  checked: Checked & { readonly type: 'ok' },
+  identity: LogIdentity,
+  state: StoreState,
+): Promise<readonly Problem[]> {
+  const membership = (await options.checkMembership?.()) ?? []
+  return [...membership, ...(await compareWithState(options.log, checked, identity, state.lastRecords))]
+}
