@@ -91,7 +91,7 @@ export interface Batch {
 
 /**
  * Parked messages judged again under the definitions below `catalogueOffset`: every pointer in `taken` is removed from
- * the parked ones; `parked` stand there again, judged; the rest is in `rows` or `quarantined`.
+ * the parked ones; `parked` stand there again, judged; the rest is in `rows` (what was parked is never quarantined).
  */
 export interface Rejudgement {
   readonly identity: LogIdentity
@@ -156,6 +156,9 @@ export interface PartitionCounts {
 export interface StoreStatus {
   readonly identity: LogIdentity | null
   readonly state: StoreState | null
+  /** Records of the definitions below D, which are no mutations and not among `counts`. */
+  readonly definitions: { readonly taken: bigint; readonly refused: bigint; readonly controls: bigint }
+  /** By data partition, ascending. */
   readonly counts: readonly PartitionCounts[]
   readonly reasons: readonly {
     readonly kind: 'parked' | 'quarantined'

@@ -1,0 +1,93 @@
+// What a store in memory holds: the plainest form of a node's state, the model that the real stores are held against.
+
+import { type Catalogue, type Dataset, EMPTY_CATALOGUE } from '../../codec/catalogue.ts'
+import { createFold, type Fold } from '../../crdt/fold.ts'
+import { maxStamp, type Stamp } from '../../crdt/stamp.ts'
+import type { LastRecord, LogIdentity, SetAside, StoreState } from '../store.ts'
+
+export interface MemoryPartition {
+  position: bigint
+  last: LastRecord | null
+  consumed: bigint
+  merged: bigint
+  parked: bigint
+  quarantined: bigint
+  controls: bigint
+  newestStamp: Stamp | null
+  newestAppendMs: bigint | null
+}
+
+export interface ParkedMessage extends SetAside {
+  /** The D that it was judged under. */
+  readonly judgedAt: bigint
+}
+
+export interface MemoryOrigin {
+  readonly origin: string
+  readonly partition: number
+  highestSeq: bigint
+  count: bigint
+}
+
+/** Mutable, and shared by all stores and readers that were made on it, as a real database is. */
+export interface MemoryDatabase {
+  identity: LogIdentity | null
+  catalogue: Catalogue
+  rejudgedTo: bigint
+  definitions: { last: LastRecord | null; taken: bigint; refused: bigint; controls: bigint }
+  readonly partitions: Map<number, MemoryPartition>
+  /** By `partition/offset`, as `quarantined`. */
+  readonly parked: Map<string, ParkedMessage>
+  readonly quarantined: Map<string, SetAside>
+  /** By `origin/partition`. */
+  readonly origins: Map<string, MemoryOrigin>
+  readonly rows: Fold
+}
+
+export function createMemoryDatabase(): MemoryDatabase {
+  return {
+    identity: null,
+    catalogue: EMPTY_CATALOGUE,
+    rejudgedTo: 0n,
+    definitions: { last: null, taken: 0n, refused: 0n, controls: 0n },
+    partitions: new Map(),
+    parked: new Map(),
+    quarantined: new Map(),
+    origins: new Map(),
+    rows: createFold(),
+  }
+}
+
+/** True for a parked message that a definition taken since its last judgement may cure. */
+export function isPending(message: ParkedMessage, datasets: ReadonlyMap<string, Dataset>): boolean {
+  const dataset = message.dataset === null ? undefined : datasets.get(message.dataset)
+  return dataset !== undefined && dataset.changedAt > message.judgedAt
+}
+
+/** What `load` answers with, as of now. */
+export function stateOf(database: MemoryDatabase): StoreState {
+  const partitions = [...database.partitions].sort(([a], [b]) => a - b)
+  let newestStamp: Stamp | null = null
+  let newestAppendMs: bigint | null = null
+  for (const [, held] of partitions) {
+    newestStamp = maxStamp(newestStamp, held.newestStamp)
+    newestAppendMs = maxOf(newestAppendMs, held.newestAppendMs)
+  }
+  return {
+    type: 'state',
+    catalogue: database.catalogue,
+    rejudgedTo: database.rejudgedTo,
+    positions: new Map(partitions.map(([partition, held]) => [partition, held.position])),
+    lastRecords: [database.definitions.last, ...partitions.map(([, held]) => held.last)].filter(
+      (last) => last !== null,
+    ),
+    newestStamp,
+    newestAppendMs,
+  }
+}
+
+/** The greater of two numbers, where null is none. */
+export function maxOf(a: bigint | null, b: bigint | null): bigint | null {
+  if (a === null) return b
+  return b !== null && b > a ? b : a
+}

@@ -1,0 +1,92 @@
+// The reading side of the store in memory: a copy of everything, made when it is opened.
+
+import type { Dataset } from '../../codec/catalogue.ts'
+import { createFold, mergeFold } from '../../crdt/fold.ts'
+import { type Row, rowExists } from '../../crdt/merge.ts'
+import { compareText } from '../../crdt/value.ts'
+import type { StoredRow, StoreReader, StoreStatus } from '../store.ts'
+import { type MemoryDatabase, type MemoryOrigin, stateOf } from './database.ts'
+
+export function createMemoryReader(database: MemoryDatabase): StoreReader {
+  const { catalogue } = database
+  const rows = createFold()
+  mergeFold(rows, database.rows)
+  const status = statusOf(database)
+  return {
+    catalogue: async () => catalogue,
+    async *rows(name): AsyncGenerator<StoredRow> {
+      if (!catalogue.datasets.has(name)) throw new Error(`there is no dataset "${name}"`)
+      const sorted = [...(rows.get(name) ?? [])].sort(([a], [b]) => compareText(a, b))
+      for (const [, row] of sorted) yield row
+    },
+    status: async () => status,
+    close: async () => {},
+  }
+}
+
+function statusOf(database: MemoryDatabase): StoreStatus {
+  const { taken, refused, controls } = database.definitions
+  return {
+    identity: database.identity,
+    state: database.identity === null ? null : stateOf(database),
+    definitions: { taken, refused, controls },
+    counts: [...database.partitions]
+      .sort(([a], [b]) => a - b)
+      .map(([partition, { position, consumed, merged, parked, quarantined, controls }]) => ({
+        partition,
+        position,
+        consumed,
+        merged,
+        parked,
+        quarantined,
+        controls,
+      })),
+    reasons: [
+      ...countReasons('parked', database.parked.values()),
+      ...countReasons('quarantined', database.quarantined.values()),
+    ],
+    rows: [...database.catalogue.datasets.values()]
+      .sort((a, b) => compareText(a.name, b.name))
+      .map((dataset) => countRows(dataset, database.rows.get(dataset.name)?.values() ?? [])),
+    origins: countOrigins(database.origins.values()),
+  }
+}
+
+function countReasons<K>(kind: K, messages: Iterable<{ readonly reason: string }>) {
+  const counts = new Map<string, bigint>()
+  for (const { reason } of messages) counts.set(reason, (counts.get(reason) ?? 0n) + 1n)
+  return [...counts]
+    .sort(([a], [b]) => compareText(a, b))
+    .map(([reason, count]) => ({ kind, reason, count }))
+}
+
+function countRows(dataset: Dataset, rows: Iterable<Row>): StoreStatus['rows'][number] {
+  const required = [...dataset.columns.values()].filter((column) => column.required)
+  let visible = 0n
+  let incomplete = 0n
+  let absent = 0n
+  for (const row of rows) {
+    if (!rowExists(row)) absent++
+    else if (required.every(({ name }) => (row.cells.get(name)?.value ?? null) !== null)) visible++
+    else incomplete++
+  }
+  return { dataset: dataset.name, visible, incomplete, absent }
+}
+
+/** A session's numbers run from 0 over all partitions: fewer than its greatest + 1 is a gap, more a duplicate. */
+function countOrigins(parts: Iterable<MemoryOrigin>): StoreStatus['origins'] {
+  const sessions = new Map<string, { highest: bigint; count: bigint }>()
+  for (const { origin, highestSeq, count } of parts) {
+    const held = sessions.get(origin) ?? { highest: 0n, count: 0n }
+    sessions.set(origin, {
+      highest: highestSeq > held.highest ? highestSeq : held.highest,
+      count: held.count + count,
+    })
+  }
+  const all = [...sessions.values()]
+  return {
+    seen: BigInt(all.length),
+    withGaps: BigInt(all.filter(({ highest, count }) => count < highest + 1n).length),
+    withDuplicates: BigInt(all.filter(({ highest, count }) => count > highest + 1n).length),
+  }
+}

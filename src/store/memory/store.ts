@@ -1,0 +1,165 @@
+// The store in memory: every step is one synchronous piece of code, so it happens whole or not at all.
+
+import type { Catalogue } from '../../codec/catalogue.ts'
+import type { Pointer } from '../../codec/record.ts'
+import { type Fold, mergeFold } from '../../crdt/fold.ts'
+import { maxStamp } from '../../crdt/stamp.ts'
+import { isSameIdentity, refuseIdentity } from '../identity.ts'
+import { ORIGINS_MAX } from '../limits.ts'
+import { toStorable } from '../set-aside.ts'
+import type {
+  Batch,
+  CommitResult,
+  DefinitionStep,
+  LogIdentity,
+  OriginStep,
+  PartitionStep,
+  Rejudgement,
+  SetAside,
+  Store,
+  StoreRefusal,
+  StoreState,
+} from '../store.ts'
+import { createMemoryDatabase, isPending, type MemoryDatabase, maxOf, stateOf } from './database.ts'
+
+const COMMITTED: CommitResult = { type: 'committed' }
+
+/** A store on `database`; several on the same one are workers of one node. */
+export function createMemoryStore(database: MemoryDatabase = createMemoryDatabase()): Store {
+  return {
+    load: async (identity) => load(database, identity),
+    commit: async (batch) => commit(database, batch),
+    define: async (step) => define(database, step),
+    parkedToJudge: async (limit) => parkedToJudge(database, limit),
+    rejudge: async (rejudgement) => rejudge(database, rejudgement),
+  }
+}
+
+function load(database: MemoryDatabase, identity: LogIdentity): StoreState | StoreRefusal {
+  database.identity ??= identity
+  return refuseIdentity(database.identity, identity) ?? stateOf(database)
+}
+
+function commit(database: MemoryDatabase, batch: Batch): CommitResult {
+  const stale = findStale(database, batch.identity, batch.catalogueOffset)
+  if (stale !== null) return stale
+  for (const step of batch.steps) {
+    if ((database.partitions.get(step.partition)?.position ?? 0n) !== step.from) return staleBy('positions')
+  }
+  requireDefined(database.catalogue, batch.rows)
+  batch.steps.forEach(requireSum)
+  for (const step of batch.steps) applyStep(database, step)
+  mergeFold(database.rows, batch.rows)
+  park(database, batch.parked)
+  for (const message of batch.quarantined) database.quarantined.set(placeOf(message), toStorable(message))
+  for (const origin of batch.origins) countOrigin(database, origin)
+  return COMMITTED
+}
+
+function define(database: MemoryDatabase, step: DefinitionStep): CommitResult {
+  const stale = findStale(database, step.identity, step.from)
+  if (stale !== null) return stale
+  const { definitions } = database
+  database.catalogue = step.catalogue
+  definitions.last = step.last ?? definitions.last
+  definitions.taken += BigInt(step.taken)
+  definitions.controls += BigInt(step.controls)
+  definitions.refused += BigInt(step.refused.length)
+  for (const message of step.refused) database.quarantined.set(placeOf(message), toStorable(message))
+  if (pending(database).length === 0) database.rejudgedTo = step.catalogue.offset
+  return COMMITTED
+}
+
+function parkedToJudge(database: MemoryDatabase, limit: number): readonly Pointer[] {
+  const found = pending(database)
+  if (found.length === 0) database.rejudgedTo = database.catalogue.offset
+  return found.slice(0, limit)
+}
+
+function rejudge(database: MemoryDatabase, rejudgement: Rejudgement): CommitResult {
+  const stale = findStale(database, rejudgement.identity, rejudgement.catalogueOffset)
+  if (stale !== null) return stale
+  const { taken } = rejudgement
+  if (!taken.every((pointer) => database.parked.has(placeOf(pointer)))) return staleBy('parked')
+  requireDefined(database.catalogue, rejudgement.rows)
+  for (const pointer of taken) {
+    database.parked.delete(placeOf(pointer))
+    moveToMerged(database, pointer.partition, 1n)
+  }
+  for (const message of rejudgement.parked) moveToMerged(database, message.partition, -1n)
+  park(database, rejudgement.parked)
+  mergeFold(database.rows, rejudgement.rows)
+  return COMMITTED
+}
+
+function findStale(database: MemoryDatabase, identity: LogIdentity, offset: bigint): CommitResult | null {
+  if (database.identity === null || !isSameIdentity(database.identity, identity)) return staleBy('log')
+  return database.catalogue.offset === offset ? null : staleBy('definitions')
+}
+
+function staleBy(what: 'positions' | 'definitions' | 'log' | 'parked'): CommitResult {
+  return { type: 'stale', what }
+}
+
+function requireDefined(catalogue: Catalogue, rows: Fold): void {
+  for (const name of rows.keys()) {
+    if (!catalogue.datasets.has(name)) throw new Error(`a batch holds rows of "${name}", which is not defined`)
+  }
+}
+
+function requireSum(step: PartitionStep): void {
+  if (step.consumed !== step.merged + step.parked + step.quarantined) {
+    throw new Error(`partition ${step.partition}: consumed is not merged + parked + quarantined`)
+  }
+}
+
+function applyStep(database: MemoryDatabase, step: PartitionStep): void {
+  const held = database.partitions.get(step.partition)
+  database.partitions.set(step.partition, {
+    position: step.next,
+    last: step.last ?? held?.last ?? null,
+    consumed: (held?.consumed ?? 0n) + BigInt(step.consumed),
+    merged: (held?.merged ?? 0n) + BigInt(step.merged),
+    parked: (held?.parked ?? 0n) + BigInt(step.parked),
+    quarantined: (held?.quarantined ?? 0n) + BigInt(step.quarantined),
+    controls: (held?.controls ?? 0n) + BigInt(step.controls),
+    newestStamp: maxStamp(held?.newestStamp ?? null, step.newestStamp),
+    newestAppendMs: maxOf(held?.newestAppendMs ?? null, step.newestAppendMs),
+  })
+}
+
+function park(database: MemoryDatabase, messages: readonly SetAside[]): void {
+  const judgedAt = database.catalogue.offset
+  for (const message of messages) {
+    database.parked.set(placeOf(message), { ...toStorable(message), judgedAt })
+  }
+}
+
+function moveToMerged(database: MemoryDatabase, partition: number, count: bigint): void {
+  const held = database.partitions.get(partition)
+  if (held === undefined) throw new Error(`partition ${partition} has parked messages but no position`)
+  held.parked -= count
+  held.merged += count
+}
+
+function pending(database: MemoryDatabase): Pointer[] {
+  return [...database.parked.values()]
+    .filter((message) => isPending(message, database.catalogue.datasets))
+    .map(({ partition, offset }) => ({ partition, offset }))
+    .sort((a, b) => a.partition - b.partition || Number(a.offset - b.offset))
+}
+
+function countOrigin(database: MemoryDatabase, step: OriginStep): void {
+  const id = `${step.origin}/${step.partition}`
+  const held = database.origins.get(id)
+  if (held !== undefined) {
+    if (step.highestSeq > held.highestSeq) held.highestSeq = step.highestSeq
+    held.count += BigInt(step.count)
+  } else if (database.origins.size < ORIGINS_MAX) {
+    database.origins.set(id, { ...step, count: BigInt(step.count) })
+  }
+}
+
+function placeOf({ partition, offset }: Pointer): string {
+  return `${partition}/${offset}`
+}
