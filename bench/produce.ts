@@ -1,0 +1,48 @@
+// Fills a log with the benchmark's mutations: `count` messages over `rows` rows, two columns, through KafkaJS alone.
+
+import { Kafka, logLevel, Partitioners } from 'kafkajs'
+import { encodeMutation } from '../src/codec/avro.ts'
+import { frameSingleObject } from '../src/codec/framing.ts'
+import { createStamp, type Origin } from '../src/crdt/stamp.ts'
+
+const BATCH_MESSAGES = 5_000
+const ORIGIN = '0123456789abcdef' as Origin
+
+export async function fillLog(
+  brokers: readonly string[],
+  topic: string,
+  count: number,
+  rows: number,
+): Promise<void> {
+  const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING })
+  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner, idempotent: true })
+  await producer.connect()
+  try {
+    for (let at = 0; at < count; at += BATCH_MESSAGES) {
+      const size = Math.min(BATCH_MESSAGES, count - at)
+      const messages = Array.from({ length: size }, (_, i) => createMessage(at + i, rows))
+      await producer.send({ topic, acks: -1, messages })
+    }
+  } finally {
+    await producer.disconnect()
+  }
+}
+
+function createMessage(n: number, rows: number): { key: string; value: Buffer } {
+  // A multiplier without a factor in common with `rows` scatters the keys, each as often as the others.
+  const row = `row-${(n * 7_919) % rows}`
+  const value = frameSingleObject(
+    encodeMutation({
+      stamp: createStamp(1_700_000_000_000_000_000n + BigInt(n), ORIGIN),
+      seq: BigInt(n),
+      operation: 'upsert',
+      dataset: 'bench',
+      key: [row],
+      columns: new Map<string, string | bigint>([
+        ['plays', BigInt(n)],
+        ['title', `title ${n}`],
+      ]),
+    }),
+  )
+  return { key: JSON.stringify(['bench', row]), value }
+}
