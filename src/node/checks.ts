@@ -1,7 +1,7 @@
 // The checks before a node reads or writes: is this the log that the state was made from, whole and unchanged?
 
 import { DEFINITIONS } from '../codec/record.ts'
-import { checkLog, type Genesis } from '../log/check.ts'
+import { checkLog, type LogGenesis } from '../log/check.ts'
 import { recordHash } from '../log/hash.ts'
 import type { Log, LogDescription, Problem } from '../log/log.ts'
 import type { LastRecord, LogIdentity } from '../store/store.ts'
@@ -9,7 +9,7 @@ import type { LastRecord, LogIdentity } from '../store/store.ts'
 export type Checked =
   | {
       readonly type: 'ok'
-      readonly genesis: Genesis
+      readonly genesis: LogGenesis
       readonly description: LogDescription
       readonly warnings: readonly string[]
     }
