@@ -1,0 +1,1 @@
+"""How each file of vectors is checked."""

@@ -1,0 +1,116 @@
+"""The verdict on one record of a log: what a node makes of it, from bytes, place and append time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from .avro import decode
+from .control import parse_control
+from .definitions import Catalogue
+from .framing import unframe
+from .mutation import Mutation, check_mutation
+from .refusal import Refused
+from .stamps import is_too_far_ahead
+from .values import is_key_of, is_value_of
+
+DEFINITIONS = -1
+VALUE_BYTES_MAX = 900_000
+_OUR_PREFIX = "spindexer-"
+_MARK = "spindexer-quarantined"
+_OUR_HEADERS = {"spindexer-signature", _MARK}
+
+Header = tuple[str, bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as the log delivers it; `stamped_by_log` is false where the time is its writer's."""
+
+    partition: int
+    offset: int
+    append_ms: int
+    stamped_by_log: bool
+    headers: Sequence[Header]
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What a verdict asks of the log's genesis record."""
+
+    log_id: str
+    max_clock_ahead_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`mutation` is there for merge and parked; the reason is for people."""
+
+    kind: Literal["merge", "parked", "quarantined", "control"]
+    reason: str = ""
+    mutation: Mutation | None = None
+
+
+def judge(record: Record, log: Log, catalogue: Catalogue) -> Verdict:
+    """The verdict under the definitions so far. A dataset record, not yet taken, is control."""
+    try:
+        value = _check_envelope(record)
+        if value.startswith(b"{"):
+            return Verdict("control", _check_control(value, record.partition, log))
+        mutation = decode(unframe(value))
+        if record.partition == DEFINITIONS:
+            raise Refused("a mutation in the definitions")
+        check_mutation(mutation)
+        if is_too_far_ahead(mutation.stamp, record.append_ms, log.max_clock_ahead_ms):
+            raise Refused("the stamp is too far ahead of the append time")
+    except Refused as refusal:
+        return Verdict("quarantined", str(refusal))
+    reason = park_reason(mutation, catalogue)
+    return Verdict("merge" if reason is None else "parked", reason or "", mutation)
+
+
+def _check_envelope(record: Record) -> bytes:
+    if not record.stamped_by_log:
+        raise Refused("the record does not carry the log's own time")
+    seen: set[str] = set()
+    for name, _ in record.headers:
+        if not name.startswith(_OUR_PREFIX):
+            continue
+        if name not in _OUR_HEADERS or name in seen:
+            raise Refused(f"header {name} is unknown or there twice")
+        seen.add(name)
+    if _MARK in seen:
+        raise Refused("marked as quarantined")
+    if record.value is None:
+        raise Refused("no value")
+    if len(record.value) > VALUE_BYTES_MAX:
+        raise Refused(f"a value of {len(record.value)} bytes")
+    return record.value
+
+
+def _check_control(value: bytes, partition: int, log: Log) -> str:
+    record = parse_control(value)
+    if record["kind"] == "dataset" and partition != DEFINITIONS:
+        raise Refused("a dataset record outside the definitions")
+    if record["kind"] == "genesis" and record["logId"] != log.log_id:
+        raise Refused("the genesis of another log")
+    return record["kind"]
+
+
+def park_reason(mutation: Mutation, catalogue: Catalogue) -> str | None:
+    """Why the definitions so far do not allow a sound mutation; None where they do."""
+    dataset = catalogue.datasets.get(mutation.dataset)
+    if dataset is None:
+        return f"dataset {mutation.dataset} is not defined"
+    if len(mutation.key) != len(dataset.key):
+        return f"{len(mutation.key)} key texts for {len(dataset.key)} key columns"
+    for text, column in zip(mutation.key, dataset.key, strict=True):
+        if not is_key_of(text, column.type, column.symbols):
+            return f"{text!r} is no key of type {column.type}"
+    for name, value in mutation.columns.items():
+        column = dataset.columns.get(name)
+        if column is None:
+            return f"column {name} is not defined, or is a key column"
+        if not is_value_of(value, column.type, column.symbols):
+            return f"column {name} does not admit its value"
+    return None

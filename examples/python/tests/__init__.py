@@ -1,0 +1,1 @@
+"""Unit tests: what the vectors do not say, held against outside truths and against fastavro."""

@@ -1,0 +1,13 @@
+// The golden vectors, checked by the implementation in Python, which shares no code with this one.
+
+import { describe, expect, it } from 'vitest'
+import { runPython } from '../support/python.ts'
+
+describe('the implementation in Python', () => {
+  for (const script of ['run_tests.py', 'golden.py']) {
+    it(`passes ${script}`, async () => {
+      const { code, stdout, stderr } = await runPython(script, [])
+      expect(code, `${stdout}${stderr}`).toBe(0)
+    })
+  }
+})
