@@ -64,7 +64,7 @@ export async function createLog(log: Log, plan: GenesisPlan): Promise<CreateResu
 
 /** What keeps a log that is not whole from being made whole: everything but genesis records that are still to come. */
 function findObstacles(description: LogDescription): Problem[] {
-  const { name, partitions, definitions } = description
+  const { partitions, definitions } = description
   const check = checkLog(description)
   if (partitions.length === 0 || definitions === null) return check.type === 'refused' ? [...check.problems] : []
   const states = [...partitions, definitions]

@@ -79,7 +79,7 @@ export function createMemoryLog(options: MemoryLogOptions): MemoryLog {
     return answers
   }
 
-  /** Resolves at the next change, at once when there was one since `seen`, and when the signal is aborted. */
+  /** Resolves at the next change, or when the signal is aborted. */
   const change = (signal: AbortSignal): Promise<void> =>
     new Promise((resolve) => {
       const done = () => {

@@ -1,0 +1,53 @@
+// What an error of Kafka means: to be tried again, or for people to mend.
+
+import type { KafkaError } from './kafkajs.ts'
+
+/** Errors of KafkaJS's own that say that a broker could not be reached just now. */
+const UNREACHABLE: ReadonlySet<string> = new Set([
+  'KafkaJSConnectionError',
+  'KafkaJSConnectionClosedError',
+  'KafkaJSRequestTimeoutError',
+  'KafkaJSBrokerNotFound',
+  'KafkaJSLockTimeout',
+  'KafkaJSMetadataNotLoaded',
+  'KafkaJSGroupCoordinatorNotFound',
+  'KafkaJSNoBrokerAvailableError',
+])
+
+const REMEDIES: ReadonlyMap<string, string> = new Map([
+  ['TOPIC_AUTHORIZATION_FAILED', 'allow this user to read, write and describe the topic (kafka-acls)'],
+  ['GROUP_AUTHORIZATION_FAILED', 'allow this user to read with groups that begin with "spindexer-" (kafka-acls)'],
+  ['CLUSTER_AUTHORIZATION_FAILED', 'allow this user the operation on the cluster (kafka-acls)'],
+  ['SASL_AUTHENTICATION_FAILED', 'check the user name and the password'],
+  ['MESSAGE_TOO_LARGE', 'raise max.message.bytes of the topic to 1048588 or more (kafka-configs)'],
+  ['RECORD_LIST_TOO_LARGE', 'raise segment.bytes of the topic (kafka-configs)'],
+  ['UNKNOWN_TOPIC_OR_PARTITION', 'run `spindexer log create`'],
+  ['NOT_ENOUGH_REPLICAS', 'bring back brokers: fewer than min.insync.replicas have the topic'],
+  ['NOT_ENOUGH_REPLICAS_AFTER_APPEND', 'bring back brokers: fewer than min.insync.replicas have the topic'],
+])
+
+/** True for what may pass by itself: a lost connection, a leader that moved, a broker that starts. */
+export function isTransient(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { name, type, retriable, cause, message } = error as KafkaError
+  if (type !== undefined && type !== '') return retriable === true
+  // A broker whose connection was opened again without asking it for its versions first.
+  if (UNREACHABLE.has(name) || message === 'Broker not connected') return true
+  return cause !== undefined && cause !== error && isTransient(cause)
+}
+
+/** Kafka's own name of the error, such as `MESSAGE_TOO_LARGE`, or null. */
+export function errorType(error: unknown): string | null {
+  if (!(error instanceof Error)) return null
+  const { type, errors, cause } = error as KafkaError
+  return type ?? errors?.[0]?.type ?? (cause === undefined || cause === error ? null : errorType(cause))
+}
+
+/** The error with what was attempted, why it failed and what to do. */
+export function explain(attempt: string, error: unknown): Error {
+  const type = errorType(error)
+  const remedy = type === null ? undefined : REMEDIES.get(type)
+  const reason = error instanceof Error ? error.message : String(error)
+  const kind = type === null ? '' : ` (${type})`
+  return new Error(`${attempt}: ${reason}${kind}${remedy === undefined ? '' : `; ${remedy}`}`, { cause: error })
+}

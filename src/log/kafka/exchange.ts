@@ -1,0 +1,154 @@
+// The requests whose answers are read here and not by KafkaJS: fetch (version 11) and produce (version 7).
+
+import { type Broker, createEncoder, type Exchange } from './kafkajs.ts'
+
+export interface FetchRequest {
+  readonly topic: string
+  readonly partitions: readonly { readonly partition: number; readonly offset: bigint }[]
+  /** How long the broker may hold the answer back while there is nothing new; 0: it answers at once. */
+  readonly maxWaitMs: number
+  readonly maxBytes: number
+  readonly partitionMaxBytes: number
+}
+
+export interface FetchedPartition {
+  readonly partition: number
+  /** 0, or Kafka's error code. */
+  readonly errorCode: number
+  /** The end of the partition: records above are not durable yet. -1 with an error. */
+  readonly end: bigint
+  /** Record batches. */
+  readonly bytes: Buffer
+}
+
+export interface ProducedPartition {
+  readonly partition: number
+  readonly errorCode: number
+  readonly baseOffset: bigint
+  /** -1 when the topic does not stamp records. */
+  readonly appendMs: bigint
+}
+
+const PRODUCE = 0
+const FETCH = 1
+const READ_UNCOMMITTED = 0
+const NO_SESSION_EPOCH = -1
+const ALL_REPLICAS = -1
+
+/**
+ * Reads from each partition at its offset, whatever transaction the records came in. At least one batch comes, even
+ * if it is larger than `maxBytes`.
+ */
+export function fetchRecords(broker: Broker, request: FetchRequest): Promise<FetchedPartition[]> {
+  const encode = async () => {
+    const encoder = createEncoder(128 + request.partitions.length * 28)
+      .writeInt32(-1)
+      .writeInt32(request.maxWaitMs)
+      .writeInt32(1)
+      .writeInt32(request.maxBytes)
+      .writeInt8(READ_UNCOMMITTED)
+      .writeInt32(0)
+      .writeInt32(NO_SESSION_EPOCH)
+      .writeInt32(1)
+      .writeString(request.topic)
+      .writeInt32(request.partitions.length)
+    for (const { partition, offset } of request.partitions) {
+      encoder.writeInt32(partition).writeInt32(-1).writeInt64(String(offset)).writeInt64('-1')
+      encoder.writeInt32(request.partitionMaxBytes)
+    }
+    return encoder.writeInt32(0).writeString('')
+  }
+  const decode = async (payload: Buffer) => readFetchAnswer(payload)
+  return send(broker, { apiKey: FETCH, apiVersion: 11, apiName: 'Fetch', encode }, decode)
+}
+
+/** Appends one batch to each partition; answered when every in-sync replica has it. */
+export function produceBatches(
+  broker: Broker,
+  topic: string,
+  batches: readonly { readonly partition: number; readonly bytes: Buffer }[],
+): Promise<ProducedPartition[]> {
+  const size = batches.reduce((sum, { bytes }) => sum + bytes.length + 8, 128)
+  const encode = async () => {
+    const encoder = createEncoder(size)
+      .writeString(null)
+      .writeInt16(ALL_REPLICAS)
+      .writeInt32(PRODUCE_TIMEOUT_MS)
+      .writeInt32(1)
+      .writeString(topic)
+      .writeInt32(batches.length)
+    for (const { partition, bytes } of batches) encoder.writeInt32(partition).writeBytes(bytes)
+    return encoder
+  }
+  const decode = async (payload: Buffer) => readProduceAnswer(payload)
+  return send(broker, { apiKey: PRODUCE, apiVersion: 7, apiName: 'Produce', encode }, decode)
+}
+
+const PRODUCE_TIMEOUT_MS = 10_000
+
+async function send<T>(
+  broker: Broker,
+  request: Exchange<T>['request'],
+  decode: Exchange<T>['response']['decode'],
+): Promise<T> {
+  const versions = broker.versions[request.apiKey]
+  if (versions === undefined || versions.maxVersion < request.apiVersion) {
+    throw new Error(`the broker does not know ${request.apiName} version ${request.apiVersion}; use Kafka 2.3 or later`)
+  }
+  try {
+    return await broker.connectionPool.send({ request, response: { decode, parse: async (data) => data } })
+  } catch (error) {
+    // As KafkaJS does after requests of its own: both of a broker's connections go together.
+    if ((error as Error).name === 'KafkaJSConnectionClosedError') await broker.disconnect()
+    throw error
+  }
+}
+
+/** https://kafka.apache.org/protocol#The_Messages_Fetch, version 11. */
+function readFetchAnswer(payload: Buffer): FetchedPartition[] {
+  const errorCode = payload.readInt16BE(4)
+  let at = 10
+  const partitions: FetchedPartition[] = []
+  const readInt32 = () => {
+    at += 4
+    return payload.readInt32BE(at - 4)
+  }
+  for (let topics = readInt32(); topics > 0; topics--) {
+    at += 2 + payload.readInt16BE(at)
+    for (let count = readInt32(); count > 0; count--) {
+      const partition = readInt32()
+      const partitionError = payload.readInt16BE(at)
+      const end = payload.readBigInt64BE(at + 2)
+      // Behind them: the last stable offset, the log's first offset, then aborted transactions, which we read too.
+      at += 26
+      at += Math.max(0, readInt32()) * 16
+      at += 4
+      const size = Math.max(0, readInt32())
+      partitions.push({ partition, errorCode: errorCode || partitionError, end, bytes: payload.subarray(at, at + size) })
+      at += size
+    }
+  }
+  return partitions
+}
+
+/** https://kafka.apache.org/protocol#The_Messages_Produce, version 7. */
+function readProduceAnswer(payload: Buffer): ProducedPartition[] {
+  let at = 0
+  const partitions: ProducedPartition[] = []
+  const readInt32 = () => {
+    at += 4
+    return payload.readInt32BE(at - 4)
+  }
+  for (let topics = readInt32(); topics > 0; topics--) {
+    at += 2 + payload.readInt16BE(at)
+    for (let count = readInt32(); count > 0; count--) {
+      const partition = readInt32()
+      const errorCode = payload.readInt16BE(at)
+      const baseOffset = payload.readBigInt64BE(at + 2)
+      const appendMs = payload.readBigInt64BE(at + 10)
+      at += 26
+      partitions.push({ partition, errorCode, baseOffset, appendMs })
+    }
+  }
+  return partitions
+}

@@ -1,0 +1,240 @@
+// The only door to KafkaJS's inner parts, with types of our own: its version is pinned exactly, and nobody changes it.
+
+import { createRequire } from 'node:module'
+
+const require = createRequire(import.meta.url)
+
+/** An answer with its error codes left for the caller: KafkaJS throws at the first one and drops what came with it. */
+export interface Exchange<T> {
+  readonly request: {
+    readonly apiKey: number
+    readonly apiVersion: number
+    readonly apiName: string
+    readonly encode: () => Promise<Encoder>
+  }
+  readonly response: {
+    readonly decode: (payload: Buffer) => Promise<T>
+    readonly parse: (data: T) => Promise<T>
+  }
+  readonly requestTimeout?: number
+}
+
+export interface Encoder {
+  readonly buffer: Buffer
+  writeInt8(value: number): Encoder
+  writeInt16(value: number): Encoder
+  writeInt32(value: number): Encoder
+  writeInt64(value: string): Encoder
+  writeString(value: string | null): Encoder
+  writeBytes(value: Buffer): Encoder
+}
+
+export interface GroupMember {
+  readonly memberId: string
+  readonly clientId?: string
+}
+
+/** One broker: KafkaJS's requests that suit us, and `connectionPool.send` for those of our own. */
+export interface Broker {
+  readonly nodeId: number
+  readonly versions: Readonly<Record<number, { readonly minVersion: number; readonly maxVersion: number }>>
+  readonly connectionPool: { send<T>(exchange: Exchange<T>): Promise<T> }
+  disconnect(): Promise<void>
+  listOffsets(request: {
+    readonly isolationLevel: number
+    readonly topics: readonly {
+      readonly topic: string
+      readonly partitions: readonly { readonly partition: number; readonly timestamp: string }[]
+    }[]
+  }): Promise<{
+    readonly responses: readonly {
+      readonly partitions: readonly { readonly partition: number; readonly offset: string }[]
+    }[]
+  }>
+  describeConfigs(request: {
+    readonly resources: readonly {
+      readonly type: number
+      readonly name: string
+      readonly configNames: readonly string[]
+    }[]
+  }): Promise<{
+    readonly resources: readonly {
+      readonly configEntries: readonly { readonly configName: string; readonly configValue: string | null }[]
+    }[]
+  }>
+  createTopics(request: {
+    readonly topics: readonly {
+      readonly topic: string
+      readonly numPartitions: number
+      readonly replicationFactor: number
+      readonly configEntries: readonly { readonly name: string; readonly value: string }[]
+    }[]
+    readonly timeout: number
+  }): Promise<unknown>
+  initProducerId(request: { readonly transactionTimeout: number }): Promise<{
+    readonly producerId: string
+    readonly producerEpoch: number
+  }>
+  findGroupCoordinator(request: { readonly groupId: string; readonly coordinatorType: number }): Promise<{
+    readonly coordinator: { readonly nodeId: number }
+  }>
+  joinGroup(request: {
+    readonly groupId: string
+    readonly sessionTimeout: number
+    readonly rebalanceTimeout: number
+    readonly memberId: string
+    readonly groupProtocols: readonly { readonly name: string; readonly metadata: Buffer }[]
+  }): Promise<{
+    readonly generationId: number
+    readonly leaderId: string
+    readonly memberId: string
+    readonly members: readonly GroupMember[]
+  }>
+  syncGroup(request: {
+    readonly groupId: string
+    readonly generationId: number
+    readonly memberId: string
+    readonly groupAssignment: readonly { readonly memberId: string; readonly memberAssignment: Buffer }[]
+  }): Promise<{ readonly memberAssignment: Buffer }>
+  heartbeat(request: {
+    readonly groupId: string
+    readonly groupGenerationId: number
+    readonly memberId: string
+  }): Promise<unknown>
+  leaveGroup(request: { readonly groupId: string; readonly memberId: string }): Promise<unknown>
+  describeGroups(request: { readonly groupIds: readonly string[] }): Promise<{
+    readonly groups: readonly { readonly members: readonly GroupMember[] }[]
+  }>
+}
+
+export interface PartitionMetadata {
+  readonly partitionId: number
+  readonly leader: number
+  readonly replicas: readonly number[]
+}
+
+export interface Metadata {
+  readonly brokers: readonly { readonly nodeId: number }[]
+  readonly controllerId: number
+  readonly topicMetadata: readonly {
+    readonly topic: string
+    readonly partitionMetadata: readonly PartitionMetadata[]
+  }[]
+}
+
+export interface Cluster {
+  readonly brokerPool: {
+    readonly metadata: Metadata | null
+    refreshMetadata(topics: readonly string[]): Promise<void>
+    findConnectedBroker(): Promise<Broker>
+    findBroker(options: { readonly nodeId: number }): Promise<Broker>
+    removeBroker(address: { readonly host: string; readonly port: number }): void
+  }
+  connect(): Promise<void>
+  disconnect(): Promise<void>
+}
+
+export type SocketFactory = (options: {
+  readonly host: string
+  readonly port: number
+  readonly ssl: unknown
+  readonly onConnect: () => void
+}) => import('node:net').Socket
+
+export interface KafkaError extends Error {
+  readonly type?: string
+  readonly retriable?: boolean
+  readonly cause?: unknown
+  readonly errors?: readonly KafkaError[]
+  readonly host?: string
+  readonly port?: number
+}
+
+interface LogEntry {
+  readonly namespace: string
+  readonly label: string
+  readonly log: { readonly message: string }
+}
+
+interface ClusterOptions {
+  readonly logger: unknown
+  readonly socketFactory: SocketFactory
+  readonly brokers: readonly string[]
+  readonly clientId: string
+  readonly connectionTimeout: number
+  readonly authenticationTimeout: number
+  readonly requestTimeout: number
+  readonly metadataMaxAge: number
+  readonly allowAutoTopicCreation: boolean
+  readonly retry: { readonly retries: number; readonly initialRetryTime: number; readonly maxRetryTime: number }
+}
+
+interface RequestQueue {
+  readonly pending: readonly unknown[]
+  scheduleCheckPendingRequests(): void
+}
+
+const ClusterOfKafkaJs: new (options: ClusterOptions) => Cluster = require('kafkajs/src/cluster/index.js')
+const EncoderOfKafkaJs: new (size?: number) => Encoder = require('kafkajs/src/protocol/encoder.js')
+const { createErrorFromCode: errorFromCode }: { createErrorFromCode: (code: number) => KafkaError } =
+  require('kafkajs/src/protocol/error.js')
+const { createLogger, LEVELS } = require('kafkajs/src/loggers/index.js')
+const { MemberMetadata, MemberAssignment } = require('kafkajs/src/consumer/assignerProtocol.js')
+const defaultSocketFactory: () => SocketFactory = require('kafkajs/src/network/socketFactory.js')
+const crc32COfKafkaJs: (bytes: Buffer) => number = require('kafkajs/src/protocol/recordBatch/crc32C/crc32C.js')
+
+// After each answer KafkaJS arms a timer for throttled requests, with a negative delay when there is none: Node 24
+// prints a TimeoutNegativeWarning. Nothing waits then, so no timer is needed.
+const { prototype: queue }: { prototype: RequestQueue } = require('kafkajs/src/network/requestQueue/index.js')
+const schedule = queue.scheduleCheckPendingRequests
+queue.scheduleCheckPendingRequests = function (this: RequestQueue) {
+  if (this.pending.length > 0) schedule.call(this)
+}
+
+export const createErrorFromCode = errorFromCode
+export const crc32C = crc32COfKafkaJs
+
+export function createEncoder(size?: number): Encoder {
+  return new EncoderOfKafkaJs(size)
+}
+
+export function createSocketFactory(): SocketFactory {
+  return defaultSocketFactory()
+}
+
+/** A cluster that prints nothing and retries next to nothing: who calls it knows what is worth waiting for. */
+export function createCluster(options: {
+  readonly brokers: readonly string[]
+  readonly clientId: string
+  readonly socketFactory: SocketFactory
+  readonly onLog: (line: string) => void
+}): Cluster {
+  const write = ({ namespace, label, log }: LogEntry) =>
+    options.onLog(`kafkajs ${label.toLowerCase()} [${namespace}] ${log.message}`)
+  return new ClusterOfKafkaJs({
+    logger: createLogger({ level: LEVELS.WARN, logCreator: () => write }),
+    socketFactory: options.socketFactory,
+    brokers: options.brokers,
+    clientId: options.clientId,
+    connectionTimeout: 5_000,
+    authenticationTimeout: 10_000,
+    requestTimeout: 15_000,
+    metadataMaxAge: 300_000,
+    allowAutoTopicCreation: false,
+    // One attempt for each address of the list, since each attempt takes the next one.
+    retry: { retries: options.brokers.length, initialRetryTime: 50, maxRetryTime: 500 },
+  })
+}
+
+/** What a member of a group says of itself, and what it is told: the consumer protocol, so that tools can show it. */
+export function encodeMemberMetadata(topic: string): Buffer {
+  return MemberMetadata.encode({ version: 0, topics: [topic] })
+}
+
+export function encodeAssignment(topic: string, partitions: readonly number[]): Buffer {
+  return MemberAssignment.encode({ version: 0, assignment: { [topic]: partitions } })
+}
+
+export function decodeAssignment(bytes: Buffer, topic: string): readonly number[] {
+  return MemberAssignment.decode(bytes)?.assignment[topic] ?? []
+}
