@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +25,8 @@ from spindexer_format.refusal import Refused
 from spindexer_format.verdict import DEFINITIONS, Log, Record, judge
 
 TIMEOUT_S = 30.0
+# consume() waits this long for a batch to be full: as long as the ends are missed by at most.
+BATCH_WAIT_S = 0.1
 BATCH = 10_000
 RULES = 1
 
@@ -154,9 +157,12 @@ class Reader:
         """The records of all partitions, each partition's in order; `as_partition` renames the only one."""
         ends = self._ends()
         self._consumer.assign([TopicPartition(self.topic, p, OFFSET_BEGINNING) for p in ends])
+        progress = time.monotonic()
         while ends:
-            messages = self._consumer.consume(BATCH, TIMEOUT_S)
-            if not messages:
+            messages = self._consumer.consume(BATCH, BATCH_WAIT_S)
+            if messages:
+                progress = time.monotonic()
+            elif time.monotonic() > progress + TIMEOUT_S:
                 raise Refused(f"{self.topic}: nothing came for {TIMEOUT_S:.0f} s before the ends {ends}")
             for message in messages:
                 partition: Any = message.partition()
@@ -204,10 +210,10 @@ def _is_at_end(message: Message) -> bool:
 
 
 def _record_of(message: Message, partition: int) -> Record:
-    kind, time = message.timestamp()
+    kind, time_ms = message.timestamp()
     offset: Any = message.offset()
     headers: Any = message.headers() or ()
-    return Record(partition, offset, time, kind == TIMESTAMP_LOG_APPEND_TIME, headers, message.value())
+    return Record(partition, offset, time_ms, kind == TIMESTAMP_LOG_APPEND_TIME, headers, message.value())
 
 
 if __name__ == "__main__":

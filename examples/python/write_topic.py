@@ -40,7 +40,9 @@ def main() -> int:
     try:
         schema_id = register(arguments.registry, arguments.topic) if arguments.registry else None
         made_up = arguments.count is not None
-        lines = make_up(arguments) if made_up else (json.loads(line) for line in sys.stdin if line.strip())
+        lines = (
+            make_up(arguments) if made_up else (json.loads(line) for line in sys.stdin.buffer if line.strip())
+        )
         sent = write(arguments.brokers, arguments.topic, schema_id, lines)
     except (Refused, OSError, ValueError, KeyError) as error:
         print(f"write_topic: {error}", file=sys.stderr)
@@ -124,7 +126,7 @@ class Session:
         columns = {name: value_of(column) for name, column in line.get("columns", {}).items()}
         mutation = Mutation(b"", None, line["operation"], line["dataset"], tuple(line["key"]), columns)
         if "timestamp" in line:
-            mutation.stamp = int(line["timestamp"]).to_bytes(8, "big") + bytes(8)
+            mutation.stamp = create_stamp(int(line["timestamp"]), bytes(8))
             mutation.stamp = mutation.stamp[:8] + content_origin(mutation)
             return mutation
         self._last_ns = max(time.time_ns(), self._last_ns + 1)
