@@ -2,23 +2,19 @@
 
 import { hash } from 'node:crypto'
 import type { Mutation } from '../crdt/mutation.ts'
-import { createStamp, type Origin, stampToTime, ZERO_ORIGIN } from '../crdt/stamp.ts'
+import { createStamp, type Origin, ZERO_ORIGIN } from '../crdt/stamp.ts'
 import { encodeMutation } from './avro.ts'
 
 /** A mutation that nobody has stamped yet. */
 export type UnstampedMutation = Omit<Mutation, 'stamp' | 'seq'>
 
 /**
- * The first 8 bytes of SHA-256 over the canonical Avro bytes with the origin zero and `seq` null. Of the mutation's
- * stamp only the time counts.
+ * The first 8 bytes of SHA-256 over the canonical Avro bytes with this time (nanoseconds since 1970), the origin zero
+ * and `seq` null.
  */
-export function contentOrigin(mutation: Mutation): Origin {
-  const stamp = createStamp(stampToTime(mutation.stamp), ZERO_ORIGIN)
-  return hash('sha256', encodeMutation({ ...mutation, stamp, seq: null }), 'hex').slice(0, 16) as Origin
-}
-
-/** Stamps a mutation with a time that its caller brings (nanoseconds since 1970) and the hash of its content. */
-export function stampByContent(mutation: UnstampedMutation, timeNs: bigint): Mutation {
-  const unsigned: Mutation = { ...mutation, stamp: createStamp(timeNs, ZERO_ORIGIN), seq: null }
-  return { ...unsigned, stamp: createStamp(timeNs, contentOrigin(unsigned)) }
+export function hashOrigin(mutation: UnstampedMutation, timeNs: bigint): Origin {
+  const { operation, dataset, key, columns } = mutation
+  const stamp = createStamp(timeNs, ZERO_ORIGIN)
+  const avro = encodeMutation({ stamp, seq: null, operation, dataset, key, columns })
+  return hash('sha256', avro, 'hex').slice(0, 16) as Origin
 }
