@@ -114,55 +114,6 @@ export function definitionWarnings(catalogue: Catalogue, schema: Schema): readon
   return warnings
 }
 
-/** A folded dataset as plain data that JSON can hold. */
-export interface DatasetJson {
-  readonly name: string
-  readonly key: readonly KeyColumnJson[]
-  readonly columns: readonly (KeyColumnJson & { readonly required: boolean })[]
-  readonly fieldNames: readonly string[]
-  /** An offset, in digits. */
-  readonly changedAt: string
-}
-
-interface KeyColumnJson extends Omit<KeyColumn, 'symbols'> {
-  /** Sorted. */
-  readonly symbols: readonly string[] | null
-}
-
-export function datasetToJson(dataset: Dataset): DatasetJson {
-  return {
-    name: dataset.name,
-    key: dataset.key.map(toColumnJson),
-    columns: [...dataset.columns.values()].map((column) => ({
-      ...toColumnJson(column),
-      required: column.required,
-    })),
-    fieldNames: dataset.fieldNames,
-    changedAt: String(dataset.changedAt),
-  }
-}
-
-/** Reads back what `datasetToJson` made. */
-export function datasetFromJson(json: DatasetJson): Dataset {
-  return {
-    name: json.name,
-    key: json.key.map(fromColumnJson),
-    columns: new Map(
-      json.columns.map((column) => [column.name, { ...fromColumnJson(column), required: column.required }]),
-    ),
-    fieldNames: json.fieldNames,
-    changedAt: BigInt(json.changedAt),
-  }
-}
-
-function toColumnJson({ name, type, symbols }: KeyColumn): KeyColumnJson {
-  return { name, type, symbols: symbols === null ? null : [...symbols].sort() }
-}
-
-function fromColumnJson({ name, type, symbols }: KeyColumnJson): KeyColumn {
-  return { name, type, symbols: symbols === null ? null : new Set(symbols) }
-}
-
 function setAside(
   record: LogRecord,
   dataset: string | null,

@@ -39,7 +39,7 @@ export function readLine(text: string, catalogue: Catalogue): ReadChange {
   for (const member of line.keys()) {
     if (!MEMBERS.has(member)) {
       return refuse(
-        `${JSON.stringify(member)} is no member of a line (timestamp, dataset, operation, data); columns belong into "data"`,
+        `${quoteShort(member)} is no member of a line (timestamp, dataset, operation, data); columns belong into "data"`,
       )
     }
   }
@@ -85,7 +85,7 @@ function readDataset(line: JsonObject, catalogue: Catalogue): Dataset | string {
   if (dataset !== undefined) return dataset
   const near = nearNames(name, catalogue.datasets.keys())
   const hint = near.length === 0 ? '' : ` (did you mean ${listNames(near)}?)`
-  return `dataset: ${JSON.stringify(name)} is not defined${hint}; define it with: spindexer datasets apply DIR`
+  return `dataset: ${quoteShort(name)} is not defined${hint}; define it with: spindexer datasets apply DIR`
 }
 
 function readData(
@@ -132,7 +132,7 @@ function explainUnknown(dataset: Dataset, name: string, path: string): string {
     near.length === 0
       ? `it has ${listNames(dataset.fieldNames)}; add a column`
       : `did you mean ${listNames(near)}? Else add it`
-  return `${path}${name}: ${dataset.name} has no such column (${hint} with: spindexer datasets apply DIR)`
+  return `${path}${shorten(name)}: ${dataset.name} has no such column (${hint} with: spindexer datasets apply DIR)`
 }
 
 function refuseCount(operation: Operation, columns: number): string | null {
@@ -143,4 +143,14 @@ function refuseCount(operation: Operation, columns: number): string | null {
     return 'data: a delete takes the key columns alone; use "update" with null to empty columns'
   }
   return null
+}
+
+const NAME_SHOWN_MAX = 60
+
+function shorten(name: string): string {
+  return name.length <= NAME_SHOWN_MAX ? name : `${name.slice(0, NAME_SHOWN_MAX)}…`.toWellFormed()
+}
+
+function quoteShort(name: string): string {
+  return JSON.stringify(shorten(name))
 }
