@@ -1,15 +1,17 @@
 // One Kafka broker, its own controller (KRaft), as a plain process.
 
 import { execFile } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { Kafka, logLevel } from 'kafkajs'
 import { javaProgram, kafkaJars } from './maven.ts'
-import { type Service, type StartOptions, startService } from './service.ts'
+import { type OrderlyStop, type Service, type StartOptions, startService } from './service.ts'
 
 const run = promisify(execFile)
+
+export const kafkaStop: OrderlyStop = { signal: 'SIGTERM', timeoutMs: 30_000 }
 
 export interface KafkaService extends Service {
   readonly brokers: readonly string[]
@@ -27,8 +29,7 @@ export async function startKafka(options: StartOptions): Promise<KafkaService> {
       dir,
       logFile: join(dir, 'kafka.log'),
       portCount: 2,
-      stopSignal: 'SIGTERM',
-      stopTimeoutMs: 30_000,
+      orderly: kafkaStop,
       orphanSignal: 'KILL',
       async prepare(ports) {
         if (!existsSync(data)) await format(java, classpath, dir, data, ports)
@@ -87,10 +88,20 @@ async function format(java: string, classpath: string, dir: string, data: string
   rmSync(fresh, { recursive: true, force: true })
   mkdirSync(fresh)
   writeFileSync(config, brokerProperties(ports, fresh))
-  const args = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', classpath, 'kafka.tools.StorageTool']
-  await run(java, [...args, 'format', '-t', randomBytes(16).toString('base64url'), '-c', config])
+  const args = [
+    '-Dorg.slf4j.simpleLogger.defaultLogLevel=error',
+    '-XX:+UseSerialGC',
+    '-XX:TieredStopAtLevel=1',
+  ]
+  args.push('-cp', classpath, 'kafka.tools.StorageTool')
+  await run(java, [...args, 'format', '-t', newClusterId(), '-c', config])
   rmSync(config)
   renameSync(fresh, data)
+}
+
+/** A uuid in Kafka's notation. One that begins with a dash would be read as an option. */
+function newClusterId(): string {
+  return Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url').replace(/^-/, '_')
 }
 
 /** What a single broker needs; anything else is Kafka's default. */

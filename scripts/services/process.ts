@@ -96,6 +96,15 @@ export function isAlive(identity: Identity): boolean {
   return now?.startTicks === identity.startTicks && now.bootId === identity.bootId
 }
 
+/** A running process's arguments; none when it is gone. */
+export function commandLine(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+  } catch {
+    return []
+  }
+}
+
 /** Direct children of a process, so that a crash can take all of a server at once. */
 export function childrenOf(pid: number): Identity[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))

@@ -2,7 +2,9 @@
 import { randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { javaProgram, registryJarFile } from './maven.ts'
-import { type Service, type StartOptions, startService } from './service.ts'
+import { type OrderlyStop, type Service, type StartOptions, startService } from './service.ts'
+
+export const registryStop: OrderlyStop = { signal: 'SIGTERM', timeoutMs: 20_000 }
 
 export interface RegistryService extends Service {
   /** For SCHEMA_REGISTRY_URL and for clients of Confluent's API. */
@@ -22,8 +24,7 @@ export async function startRegistry(options: StartOptions): Promise<RegistryServ
       dir,
       logFile: join(dir, 'registry.log'),
       portCount: 1,
-      stopSignal: 'SIGTERM',
-      stopTimeoutMs: 20_000,
+      orderly: registryStop,
       orphanSignal: 'KILL',
       async prepare([port]) {
         const settings = {

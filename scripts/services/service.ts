@@ -14,14 +14,19 @@ import {
   waitForExit,
 } from './process.ts'
 
+/** How to ask a service to end, and how long that may take before SIGKILL. */
+export interface OrderlyStop {
+  readonly signal: NodeJS.Signals
+  readonly timeoutMs: number
+}
+
 /** One way to run a service; `ports[0]` is the one that clients use. */
 export interface ServiceSpec {
   readonly name: string
   readonly dir: string
   readonly logFile: string
   readonly portCount: number
-  readonly stopSignal: NodeJS.Signals
-  readonly stopTimeoutMs: number
+  readonly orderly: OrderlyStop
   /** What ends it when its owner is gone. */
   readonly orphanSignal: 'KILL' | 'QUIT'
   /** Makes what the service needs on disk (again, when the ports changed) and says how to run it. */
@@ -36,8 +41,11 @@ export interface StartOptions {
   readonly dir: string
   /** The ports to try first (as `handle.ports` said before); others are chosen where one is taken. */
   readonly ports?: readonly number[]
-  /** Lives on after this process; without it the service ends with this process, however that ends. */
-  readonly detached?: boolean
+  /**
+   * Lives on after this process, and this is told of it at once, long before it answers. Without it the
+   * service ends with this process, however that ends.
+   */
+  readonly detached?: (process: Identity, ports: readonly number[]) => void
   /** Delete `dir` if this process disappears without having called stop(). */
   readonly removeDirWhenOrphaned?: boolean
 }
@@ -61,14 +69,12 @@ const startTimeoutMs = 90_000
 const portTaken = /address already in use|BindException|seems to be in use by another process/i
 
 export async function startService(spec: ServiceSpec, options: StartOptions): Promise<Service> {
-  const life: Life = options.detached
-    ? 'detached'
-    : { signal: spec.orphanSignal, ...(options.removeDirWhenOrphaned && { removeDir: spec.dir }) }
+  if (process.platform !== 'linux') throw new Error('native services run on Linux only')
   mkdirSync(spec.dir, { recursive: true })
-  const started = await startOnFreePorts(spec, life, options.ports)
+  const started = await startOnFreePorts(spec, options)
   const { ports } = started
   let { identity } = started
-  const stop = () => end(identity, spec.stopSignal, spec.stopTimeoutMs)
+  const stop = () => end(identity, spec.orderly.signal, spec.orderly.timeoutMs)
   return {
     name: spec.name,
     port: ports[0]!,
@@ -85,7 +91,7 @@ export async function startService(spec: ServiceSpec, options: StartOptions): Pr
     async restart() {
       await stop()
       await waitForPorts(spec.name, ports)
-      const outcome = await startOnce(spec, life, ports)
+      const outcome = await startOnce(spec, options, ports)
       if (outcome === 'port taken')
         throw new Error(`${spec.name}: somebody took its port ${ports.join(', ')}`)
       identity = outcome
@@ -94,15 +100,15 @@ export async function startService(spec: ServiceSpec, options: StartOptions): Pr
 }
 
 /** Between choosing a port and binding it anyone may take it: a few attempts, each with other ports. */
-async function startOnFreePorts(spec: ServiceSpec, life: Life, preferred: readonly number[] = []) {
+async function startOnFreePorts(spec: ServiceSpec, options: StartOptions) {
   for (let attempt = 0; attempt < 5; attempt++) {
     const ports: number[] = []
     while (ports.length < spec.portCount) {
-      const wanted = attempt === 0 ? preferred[ports.length] : undefined
+      const wanted = attempt === 0 ? options.ports?.[ports.length] : undefined
       const port = wanted !== undefined && (await isPortFree(wanted)) ? wanted : await choosePort()
       if (!ports.includes(port)) ports.push(port)
     }
-    const outcome = await startOnce(spec, life, ports)
+    const outcome = await startOnce(spec, options, ports)
     if (outcome !== 'port taken') return { identity: outcome, ports }
   }
   throw new Error(`${spec.name}: five times somebody else took the port that was chosen for it`)
@@ -110,13 +116,17 @@ async function startOnFreePorts(spec: ServiceSpec, life: Life, preferred: readon
 
 async function startOnce(
   spec: ServiceSpec,
-  life: Life,
+  options: StartOptions,
   ports: readonly number[],
 ): Promise<Identity | 'port taken'> {
   const command = await spec.prepare(ports)
   const logStart = existsSync(spec.logFile) ? statSync(spec.logFile).size : 0
   const logSince = () => readFileSync(spec.logFile).subarray(logStart).toString('utf8')
+  const life: Life = options.detached
+    ? 'detached'
+    : { signal: spec.orphanSignal, ...(options.removeDirWhenOrphaned && { removeDir: spec.dir }) }
   const identity = await launch(command, life)
+  options.detached?.(identity, ports)
   const until = Date.now() + startTimeoutMs
   while (isAlive(identity)) {
     if ((await spec.answers(ports)) && isAlive(identity)) return identity

@@ -1,0 +1,83 @@
+// make up and make down as commands, in a directory of their own.
+import { execFile } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseEnv } from 'node:util'
+import { Client } from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { temporaryDir } from '../support/services.ts'
+
+const script = join(import.meta.dirname, '../../scripts/services.ts')
+const dir = temporaryDir()
+const envFile = join(dir.path, '.env')
+const own = 'MINE=1\n# no line break at the end'
+
+beforeAll(() => writeFileSync(envFile, own))
+afterAll(async () => {
+  await run(['down'])
+  dir.remove()
+})
+
+describe('make up, make down', () => {
+  test('up starts all three and writes their addresses; both up at once start them once', async () => {
+    const [one, two] = await Promise.all([run(['up']), run(['up'])])
+    expect([one.code, two.code]).toEqual([0, 0])
+    expect(`${one.stderr}${two.stderr}`.match(/all of them run already/g)).toHaveLength(1)
+    expect(one.stdout).toBe(two.stdout)
+    expect(one.stdout.match(/running/g)).toHaveLength(3)
+
+    const env = parseEnv(readFileSync(envFile, 'utf8'))
+    expect(env.SPINDEXER_LOG).toMatch(/^kafka:\/\/127\.0\.0\.1:\d+\/spindexer$/)
+    expect(env.MINE).toBe('1')
+    expect((await fetch(`${env.SCHEMA_REGISTRY_URL}/subjects`)).status).toBe(200)
+    await query(env.DATABASE_URL!, 'create table kept ()')
+  })
+
+  test('down stops them, keeps the data and leaves .env as it was', async () => {
+    const before = readFileSync(envFile, 'utf8')
+    expect(await run(['down'])).toMatchObject({ code: 0, stderr: expect.stringContaining('Stopped kafka') })
+    expect(readFileSync(envFile, 'utf8')).toBe(own)
+    expect((await run(['status'])).stdout.match(/stopped/g)).toHaveLength(3)
+
+    expect((await run(['up'])).code).toBe(0)
+    expect(readFileSync(envFile, 'utf8')).toBe(before)
+    await query(parseEnv(before).DATABASE_URL!, 'select from kept')
+    expect((await run(['down'])).code).toBe(0)
+    expect((await run(['down'])).stderr).toContain('none of them runs')
+  })
+
+  test.each([
+    [['sideways'], {}, /usage/],
+    [['up', '--port', '1'], {}, /usage/],
+    [['up'], { SERVICES: 'docker' }, /not built yet/],
+    [['up'], { SERVICES: 'magic' }, /unknown/],
+  ])('%j with %j is wrong usage', async (args, env, message) => {
+    expect(await run(args, env)).toMatchObject({ code: 2, stderr: expect.stringMatching(message) })
+  })
+
+  test('without java it says what to install', async () => {
+    const outcome = await run(['up'], { PATH: '' })
+    expect(outcome).toMatchObject({ code: 1, stderr: expect.stringMatching(/apt-get install default-jre/) })
+    expect(readFileSync(envFile, 'utf8')).toBe(own)
+  })
+})
+
+function run(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  return new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
+    const options = { env: { ...process.env, SERVICES: '', ...env } }
+    const all = [script, ...args, '--root', dir.path]
+    const child = execFile(process.execPath, all, options, (_error, stdout, stderr) =>
+      resolve({ code: child.exitCode, stdout, stderr }),
+    )
+  })
+}
+
+async function query(connectionString: string, sql: string): Promise<void> {
+  const client = new Client({ connectionString })
+  await client.connect()
+  try {
+    await client.query(sql)
+  } finally {
+    await client.end()
+  }
+}
