@@ -1,0 +1,23 @@
+// `config`: every setting, its value and where it came from.
+
+import type { Command } from 'commander'
+import { maskSetting } from '../config.ts'
+import { createContext, type Io } from '../context.ts'
+
+export function addConfigCommand(parent: Command, io: Io): void {
+  parent
+    .command('config')
+    .description('Shows every setting: its value, where it came from and what it means. Secrets are masked.')
+    .addHelpText('after', '\nExample:\n  $ spindexer config')
+    .action(async (_options: unknown, command: Command) => {
+      const { config, out } = createContext(io, command)
+      const rows = config.settings.map((setting) => ({
+        name: setting.name,
+        value: maskSetting(setting),
+        source: setting.source,
+        meaning: setting.meaning,
+      }))
+      await out.table(rows)
+      out.say('Secrets may also come from files: NAME_FILE names one (DATABASE_URL_FILE, KAFKA_SASL_PASSWORD_FILE, …).')
+    })
+}

@@ -1,0 +1,115 @@
+// Where settings come from: flag, then environment, then `.env`; secrets also from a file that NAME_FILE names.
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseEnv } from 'node:util'
+import { usageFailure } from './errors.ts'
+import { maskSecrets, maskWhole } from './secrets.ts'
+import { SETTINGS, type Setting, type SettingName } from './settings.ts'
+
+export interface ResolvedSetting extends Setting {
+  /** Null where nothing sets it and it has no default. */
+  readonly value: string | null
+  /** `flag --log`, `environment`, `.env`, `file /run/secrets/db`, `default`, `not set`. */
+  readonly source: string
+}
+
+export interface Config {
+  readonly settings: readonly ResolvedSetting[]
+  readonly warnings: readonly string[]
+  /** The value, or null where it is not set (or set to nothing). */
+  get(name: SettingName): string | null
+}
+
+export interface ConfigSources {
+  /** Values of flags by setting name. */
+  readonly flags: Partial<Readonly<Record<SettingName, string>>>
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** The directory whose `.env` counts. */
+  readonly directory: string
+}
+
+/**
+ * Settles every setting. Throws a usage failure for a secret that is given twice or whose file cannot be read.
+ * A variable that is set to nothing counts as set: `SCHEMA_REGISTRY_URL= spindexer …` turns off what `.env` says.
+ */
+export function resolveConfig({ flags, env, directory }: ConfigSources): Config {
+  const dotEnv = readDotEnv(directory)
+  const settings = SETTINGS.map((setting): ResolvedSetting => {
+    const flag = flags[setting.name]
+    if (flag !== undefined) return { ...setting, value: orNull(flag), source: `flag ${setting.flag}` }
+    return (
+      fromVariables(setting, env, 'environment') ??
+      fromVariables(setting, dotEnv, '.env') ?? {
+        ...setting,
+        value: setting.fallback,
+        source: setting.fallback === null ? 'not set' : 'default',
+      }
+    )
+  })
+  const valueByName = new Map(settings.map((setting) => [setting.name, setting.value]))
+  return {
+    settings,
+    warnings: [...unknownNames(env, 'the environment'), ...unknownNames(dotEnv, '.env')],
+    get: (name) => valueByName.get(name) ?? null,
+  }
+}
+
+/** A setting's value for people: secrets masked. */
+export function maskSetting(setting: ResolvedSetting): string | null {
+  if (setting.value === null || setting.secret === 'no') return setting.value
+  return setting.secret === 'whole' ? maskWhole(setting.value) : maskSecrets(setting.value)
+}
+
+type Variables = Readonly<Record<string, string | undefined>>
+
+function fromVariables(setting: Setting, variables: Variables, source: string): ResolvedSetting | null {
+  const value = variables[setting.name]
+  const fileName = `${setting.name}_FILE`
+  const path = setting.secret === 'no' ? undefined : variables[fileName]
+  if (value !== undefined && path !== undefined && path !== '') {
+    throw usageFailure(
+      `${setting.name} and ${fileName} are both set in the ${source}.`,
+      'Keep one of them, so that nobody has to guess which counts.',
+    )
+  }
+  if (path !== undefined && path !== '') {
+    return { ...setting, value: orNull(readSecret(fileName, path)), source: `file ${path} (${source})` }
+  }
+  return value === undefined ? null : { ...setting, value: orNull(value), source }
+}
+
+function readSecret(name: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch (error) {
+    throw usageFailure(
+      `${name} names ${path}, which cannot be read (${(error as Error).message}).`,
+      'Correct the path, or give this process the right to read it.',
+    )
+  }
+}
+
+function readDotEnv(directory: string): Variables {
+  try {
+    return parseEnv(readFileSync(join(directory, '.env'), 'utf8'))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {}
+    throw usageFailure(
+      `.env cannot be read (${(error as Error).message}).`,
+      'Make it readable, or remove it and set the variables in the environment.',
+    )
+  }
+}
+
+/** Names that look like ours and are not: a slip of the pen would otherwise change nothing, silently. */
+function unknownNames(variables: Variables, source: string): string[] {
+  const known = new Set(SETTINGS.flatMap((setting) => [setting.name, `${setting.name}_FILE`] as string[]))
+  return Object.keys(variables)
+    .filter((name) => name.startsWith('SPINDEXER_') && !known.has(name))
+    .map((name) => `${name} (in ${source}) is not a setting of spindexer; \`spindexer config\` lists them.`)
+}
+
+function orNull(text: string): string | null {
+  return text === '' ? null : text
+}

@@ -1,0 +1,43 @@
+// What every command is given: its settings, where it prints, and the way to the adapters.
+
+import type { Readable, Writable } from 'node:stream'
+import type { Command } from 'commander'
+import { type Config, resolveConfig } from './config.ts'
+import { createOutput, type Output } from './output.ts'
+import { SETTINGS, type SettingName } from './settings.ts'
+
+/** The world outside the process. */
+export interface Io {
+  readonly stdin: Readable
+  readonly stdout: Writable & { readonly isTTY?: boolean }
+  readonly stderr: Writable & { readonly isTTY?: boolean }
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly directory: string
+  /** Aborted when the user asks for the end. */
+  readonly signal: AbortSignal
+}
+
+export interface Context {
+  readonly io: Io
+  readonly config: Config
+  readonly out: Output
+}
+
+/** Settles the settings of one command line and says what is odd about them. */
+export function createContext(io: Io, command: Command): Context {
+  const options: Readonly<Record<string, unknown>> = command.optsWithGlobals()
+  const flags: Partial<Record<SettingName, string>> = {}
+  for (const { name, flag } of SETTINGS) {
+    const value = flag === null ? undefined : options[toOptionName(flag)]
+    if (typeof value === 'string') flags[name] = value
+  }
+  const config = resolveConfig({ flags, env: io.env, directory: io.directory })
+  const out = createOutput(io, { json: options.json === true })
+  for (const warning of config.warnings) out.say(`warning: ${warning}`)
+  return { io, config, out }
+}
+
+/** `--schema-registry` is `schemaRegistry` among Commander's options. */
+function toOptionName(flag: string): string {
+  return flag.slice(2).replace(/-([a-z])/g, (_all, letter: string) => letter.toUpperCase())
+}

@@ -1,0 +1,99 @@
+// The one place that turns refusals and errors into thing, reason and remedy for people, and into exit codes.
+
+import type { Problem } from '../log/log.ts'
+import { maskSecrets } from './secrets.ts'
+
+export const EXIT_DONE = 0
+export const EXIT_FAILED = 1
+export const EXIT_USAGE = 2
+
+/** How a command ends other than by doing what it was asked: carried up to `main`, which prints it. */
+export class Failure extends Error {
+  readonly remedy: string | null
+  readonly exitCode: number
+
+  constructor(what: string, remedy: string | null = null, exitCode: number = EXIT_FAILED) {
+    super(what)
+    this.name = 'Failure'
+    this.remedy = remedy
+    this.exitCode = exitCode
+  }
+}
+
+/** Wrong usage or configuration: exit 2. */
+export function usageFailure(what: string, remedy: string): Failure {
+  return new Failure(what, remedy, EXIT_USAGE)
+}
+
+/** Several things that forbid going on, each with its remedy. */
+export function problemsFailure(what: string, problems: readonly Problem[]): Failure {
+  const lines = problems.map((problem) => `  - ${problem.what}\n    ${problem.remedy}`)
+  return new Failure(`${what}\n${lines.join('\n')}`)
+}
+
+/**
+ * The text for stderr and the exit code of anything that was thrown. A stack trace is only for those who ask for it
+ * with SPINDEXER_DEBUG=1.
+ */
+export function explainError(error: unknown, debug: boolean): { text: string; exitCode: number } {
+  const exitCode = error instanceof Failure ? error.exitCode : EXIT_FAILED
+  const remedy = error instanceof Failure ? error.remedy : knownRemedy(error)
+  const lines = [`spindexer: ${messageOf(error)}`]
+  if (remedy !== null) lines.push(`  ${remedy}`)
+  if (debug) lines.push(stackOf(error))
+  else if (remedy === null && !(error instanceof Failure)) {
+    lines.push('  Set SPINDEXER_DEBUG=1 to see where it comes from.')
+  }
+  return { text: maskSecrets(lines.join('\n')), exitCode }
+}
+
+/** What errors of systems below us usually mean, by their code. */
+const REMEDIES: ReadonlyMap<string, string> = new Map([
+  ['ECONNREFUSED', 'Nothing listens there: check the address, and that the service runs (`make up` starts one).'],
+  ['ENOTFOUND', 'That host name does not resolve: check the address.'],
+  ['EAI_AGAIN', 'That host name does not resolve just now: check the address and the network.'],
+  ['ETIMEDOUT', 'The service did not answer in time: check the address and the network.'],
+  ['ECONNRESET', 'The service closed the connection: check its log, then try again.'],
+  ['28P01', 'Postgres refuses the password: check DATABASE_URL.'],
+  ['28000', 'Postgres refuses this user: check DATABASE_URL.'],
+  ['3D000', 'The database of DATABASE_URL does not exist: create it, or correct the name.'],
+  ['42501', 'The role of DATABASE_URL lacks a right: grant it, or use another role.'],
+  ['ENOENT', 'Check the path.'],
+  ['EACCES', 'Check the rights of the file.'],
+  ['EISDIR', 'Give a file, not a directory.'],
+])
+
+function knownRemedy(error: unknown): string | null {
+  for (const each of causesOf(error)) {
+    const code = (each as { code?: unknown }).code
+    const remedy = typeof code === 'string' ? REMEDIES.get(code) : undefined
+    if (remedy !== undefined) return remedy
+  }
+  return null
+}
+
+/** The error and what it was caused by: KafkaJS and Node's connection attempts wrap what really happened. */
+function* causesOf(error: unknown): Generator<object> {
+  const queue: unknown[] = [error]
+  for (let depth = 0; depth < 20 && queue.length > 0; depth++) {
+    const each = queue.shift()
+    if (typeof each !== 'object' || each === null) continue
+    yield each
+    const { cause, originalError, errors } = each as { cause?: unknown; originalError?: unknown; errors?: unknown }
+    queue.push(cause, originalError, ...(Array.isArray(errors) ? errors : []))
+  }
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  // An AggregateError of connection attempts has no message of its own.
+  if (error.message === '' && error instanceof AggregateError) {
+    return error.errors.map((each) => messageOf(each)).join('; ')
+  }
+  return error.message === '' ? error.name : error.message
+}
+
+function stackOf(error: unknown): string {
+  const stacks = [...causesOf(error)].map((each) => (each instanceof Error ? (each.stack ?? '') : ''))
+  return stacks.filter((stack) => stack !== '').join('\ncaused by: ')
+}

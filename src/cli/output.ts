@@ -1,0 +1,97 @@
+// What commands print: data on stdout (tables on a terminal, else JSON lines), words on stderr.
+
+import type { Writable } from 'node:stream'
+
+/** One thing to print: member names in order of appearance. bigint prints as digits. */
+export type Row = Readonly<Record<string, unknown>>
+
+export interface Output {
+  /** True where JSON lines are printed instead of tables. */
+  readonly json: boolean
+  /** Data: a table with these columns on a terminal, else one JSON object a line. */
+  table(rows: readonly Row[]): Promise<void>
+  /** Data: one thing; `name  value` lines on a terminal, else one JSON object. */
+  record(row: Row): Promise<void>
+  /** Data as it is, newline included. Resolves when there is room for more. */
+  write(text: string): Promise<void>
+  /** Words for people, one or more lines, on stderr. */
+  say(text: string): void
+}
+
+export interface OutputStreams {
+  readonly stdout: Writable & { readonly isTTY?: boolean }
+  readonly stderr: Writable
+}
+
+export function createOutput({ stdout, stderr }: OutputStreams, options: { readonly json: boolean }): Output {
+  const json = options.json || stdout.isTTY !== true
+
+  async function write(text: string): Promise<void> {
+    if (!stdout.write(text)) await new Promise<void>((resolve) => stdout.once('drain', resolve))
+  }
+
+  return {
+    json,
+    write,
+    async table(rows) {
+      if (json) for (const row of rows) await write(`${toJson(row)}\n`)
+      else if (rows.length > 0) await write(toTable(rows))
+    },
+    async record(row) {
+      if (json) await write(`${toJson(row)}\n`)
+      else await write(toPairs(row))
+    },
+    say(text) {
+      stderr.write(`${printable(text)}\n`)
+    },
+  }
+}
+
+/** JSON on one line; a bigint becomes its digits, never a double. */
+export function toJson(value: unknown): string {
+  return JSON.stringify(value, (_name, each) => (typeof each === 'bigint' ? rawJson(each.toString()) : each))
+}
+
+/** Text that JSON.stringify takes as it is (ECMAScript's JSON.rawJSON, which the compiler's library lacks). */
+function rawJson(text: string): unknown {
+  return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(text)
+}
+
+function toTable(rows: readonly Row[]): string {
+  const names = [...new Set(rows.flatMap((row) => Object.keys(row)))]
+  const cells = rows.map((row) => names.map((name) => toCell(row[name])))
+  const widths = names.map((name, i) => Math.max(name.length, ...cells.map((line) => line[i]!.length)))
+  const isNumber = names.map((name) => rows.every((row) => isNumeric(row[name])))
+  const toLine = (line: readonly string[]): string =>
+    line
+      .map((cell, i) => (isNumber[i] ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
+      .join('  ')
+      .trimEnd()
+  return `${[names, ...cells].map(toLine).join('\n')}\n`
+}
+
+function toPairs(row: Row): string {
+  const width = Math.max(...Object.keys(row).map((name) => name.length))
+  return Object.entries(row)
+    .map(([name, value]) => `${name.padEnd(width)}  ${toCell(value)}`.trimEnd())
+    .join('\n')
+    .concat('\n')
+}
+
+function toCell(value: unknown): string {
+  if (value === null || value === undefined) return ''
+  if (typeof value === 'object') return printable(toJson(value))
+  return printable(String(value)).replaceAll('\n', '\\n')
+}
+
+function isNumeric(value: unknown): boolean {
+  return typeof value === 'bigint' || typeof value === 'number' || value === null || value === undefined
+}
+
+/** Text from a log may hold escape sequences; a terminal must not act on them. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, (character) => {
+    return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`
+  })
+}

@@ -1,0 +1,74 @@
+// The tree of commands: what there is, and what `--help` says about all of it.
+
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { addConfigCommand } from './commands/config.ts'
+import { addDatasetsApplyCommand } from './commands/datasets-apply.ts'
+import { addDatasetsListCommand } from './commands/datasets-list.ts'
+import { addDatasetsShowCommand } from './commands/datasets-show.ts'
+import { addDumpCommand } from './commands/dump.ts'
+import { addImportCommand } from './commands/import.ts'
+import { addLogCheckCommand } from './commands/log-check.ts'
+import { addLogCreateCommand } from './commands/log-create.ts'
+import { addMigrateCommand } from './commands/migrate.ts'
+import { addNodeResetIdCommand } from './commands/node-reset-id.ts'
+import { addPublishCommand } from './commands/publish.ts'
+import { addRunCommand } from './commands/run.ts'
+import { addStatusCommand } from './commands/status.ts'
+import type { Io } from './context.ts'
+import { SETTINGS } from './settings.ts'
+
+/** package.json stands two directories above this file, in the sources as in the built package. */
+const PACKAGE: { readonly description: string; readonly version: string } = JSON.parse(
+  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+)
+
+export function buildProgram(io: Io): Command {
+  const program = new Command('spindexer')
+    .description(PACKAGE.description)
+    .version(PACKAGE.version, '-V, --version', 'print the version')
+    .option('--json', 'print JSON lines instead of tables (also when the output is piped)')
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+    })
+    .showHelpAfterError('(--help says how it is used)')
+    .exitOverride()
+  for (const { flag, name, meaning } of SETTINGS) {
+    if (flag !== null) program.option(`${flag} <url>`, `${meaning} (else ${name})`)
+  }
+  program.addHelpText('after', OVERVIEW)
+
+  const log = program.command('log').description('create and check the log').helpCommand(false)
+  addLogCreateCommand(log, io)
+  addLogCheckCommand(log, io)
+  const datasets = program.command('datasets').description('the definitions in the log').helpCommand(false)
+  addDatasetsApplyCommand(datasets, io)
+  addDatasetsListCommand(datasets, io)
+  addDatasetsShowCommand(datasets, io)
+  addPublishCommand(program, io)
+  addImportCommand(program, io)
+  addRunCommand(program, io)
+  addDumpCommand(program, io)
+  addStatusCommand(program, io)
+  addMigrateCommand(program, io)
+  const node = program.command('node').description("this node's own identity").helpCommand(false)
+  addNodeResetIdCommand(node, io)
+  addConfigCommand(program, io)
+  return program
+}
+
+const OVERVIEW = `
+Settings come from flags, then the environment, then .env in the current directory;
+\`spindexer config\` shows each with its value and where it came from.
+
+A first round:
+  $ make up                          # Kafka, schema registry and Postgres; writes .env
+  $ spindexer log create
+  $ spindexer datasets apply datasets/
+  $ spindexer publish changes.jsonl
+  $ spindexer run --until-end
+  $ spindexer dump tracks
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.`

@@ -1,0 +1,117 @@
+// Finds lines with one timestamp that disagree about one row: between them only a hash would decide.
+
+import { hash } from 'node:crypto'
+import { keyToText } from '../crdt/mutation.ts'
+import { compareValues, type Value } from '../crdt/value.ts'
+import type { Change } from './change.ts'
+
+/** Two lines that disagree, and about what. */
+export interface Tie {
+  readonly line: number
+  readonly earlierLine: number
+  readonly about: string
+}
+
+export interface TieCheck {
+  /** Takes note of a line; the disagreement with an earlier one, if there is any. Changes without a time never tie. */
+  see(change: Change, line: number): Tie | null
+}
+
+/** What lines with one timestamp have said about one row so far: each thing with the line that said it first. */
+interface Said {
+  upsertLine: number | null
+  deleteLine: number | null
+  readonly cells: Map<string, { readonly value: Value; readonly line: number }>
+}
+
+/**
+ * A check that remembers at least the newest `rowsMax` rows (twice as many at most): for a stream that comes once.
+ * For a file, feed it only the lines that `createTieIndex` found suspicious, and no limit.
+ */
+export function createTieCheck(rowsMax: number = Number.POSITIVE_INFINITY): TieCheck {
+  let recent = new Map<string, Said>()
+  let older = new Map<string, Said>()
+
+  function recall(name: string): Said {
+    const known = recent.get(name) ?? older.get(name)
+    if (known !== undefined) return known
+    if (recent.size >= rowsMax) {
+      older = recent
+      recent = new Map()
+    }
+    const said: Said = { upsertLine: null, deleteLine: null, cells: new Map() }
+    recent.set(name, said)
+    return said
+  }
+
+  return {
+    see(change, line) {
+      if (change.timeNs === null) return null
+      const said = recall(nameOf(change))
+      const tie = findTie(said, change, line)
+      if (tie === null) note(said, change, line)
+      return tie
+    },
+  }
+}
+
+export interface TieIndex {
+  add(change: Change): void
+  /** Says which changes' row and timestamp occur more than once (and, very rarely, one more); null when none do. */
+  findSuspects(): ((change: Change) => boolean) | null
+}
+
+/** Eight bytes a line: knows, after a first pass over a file of any size, which lines a tie check must see. */
+export function createTieIndex(): TieIndex {
+  let hashes = new BigUint64Array(1024)
+  let size = 0
+  return {
+    add(change) {
+      if (change.timeNs === null) return
+      if (size === hashes.length) {
+        const larger = new BigUint64Array(size * 2)
+        larger.set(hashes)
+        hashes = larger
+      }
+      hashes[size++] = hashOf(change)
+    },
+    findSuspects() {
+      const sorted = hashes.slice(0, size).sort()
+      const twice = new Set<bigint>()
+      for (let i = 1; i < sorted.length; i++) if (sorted[i] === sorted[i - 1]) twice.add(sorted[i]!)
+      return twice.size === 0 ? null : (change) => change.timeNs !== null && twice.has(hashOf(change))
+    },
+  }
+}
+
+function findTie(said: Said, change: Change, line: number): Tie | null {
+  if (change.operation === 'delete') {
+    if (said.upsertLine !== null) return { line, earlierLine: said.upsertLine, about: 'whether the row exists' }
+    for (const [column, cell] of said.cells) return { line, earlierLine: cell.line, about: `column ${column}` }
+    return null
+  }
+  if (said.deleteLine !== null) return { line, earlierLine: said.deleteLine, about: 'whether the row exists' }
+  for (const [column, value] of change.columns) {
+    const cell = said.cells.get(column)
+    if (cell !== undefined && compareValues(cell.value, value) !== 0) {
+      return { line, earlierLine: cell.line, about: `column ${column}` }
+    }
+  }
+  return null
+}
+
+function note(said: Said, change: Change, line: number): void {
+  if (change.operation === 'delete') said.deleteLine ??= line
+  if (change.operation === 'upsert') said.upsertLine ??= line
+  for (const [column, value] of change.columns) {
+    if (!said.cells.has(column)) said.cells.set(column, { value, line })
+  }
+}
+
+function nameOf(change: Change): string {
+  return `${change.timeNs} ${change.dataset} ${keyToText(change.key)}`
+}
+
+function hashOf(change: Change): bigint {
+  return hash('sha256', nameOf(change), 'buffer').readBigUInt64BE(0)
+}
