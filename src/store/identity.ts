@@ -8,7 +8,8 @@ export function refuseIdentity(held: LogIdentity, asked: LogIdentity): StoreRefu
     return {
       type: 'refused',
       what: `this database holds the state of the log ${held.logId}, but the log given is ${asked.logId}`,
-      remedy: 'give the address of the log that this database follows, or an empty database for the other log',
+      remedy:
+        'give the address of the log that this database follows, or an empty database for the other log',
     }
   }
   if (asked.generation < held.generation) {
@@ -22,14 +23,16 @@ export function refuseIdentity(held: LogIdentity, asked: LogIdentity): StoreRefu
     return {
       type: 'refused',
       what: `the log given is generation ${asked.generation}, a copy made after generation ${held.generation}, which this database follows; moving a node to a copied log is not possible in this version yet`,
-      remedy: 'stay with the log that this database follows, or start a node on the copy with an empty database',
+      remedy:
+        'stay with the log that this database follows, or start a node on the copy with an empty database',
     }
   }
   if (asked.copyId !== held.copyId) {
     return {
       type: 'refused',
       what: `this database follows copy ${held.copyId} of its log, but the log given is another copy, ${asked.copyId}, of the same generation ${held.generation}`,
-      remedy: 'give the address of the copy that this database follows, or an empty database for the other copy',
+      remedy:
+        'give the address of the copy that this database follows, or an empty database for the other copy',
     }
   }
   return null

@@ -52,12 +52,13 @@ function statusOf(database: MemoryDatabase): StoreStatus {
   }
 }
 
-function countReasons<K>(kind: K, messages: Iterable<{ readonly reason: string }>) {
+function countReasons<K extends 'parked' | 'quarantined'>(
+  kind: K,
+  messages: Iterable<{ readonly reason: string }>,
+) {
   const counts = new Map<string, bigint>()
   for (const { reason } of messages) counts.set(reason, (counts.get(reason) ?? 0n) + 1n)
-  return [...counts]
-    .sort(([a], [b]) => compareText(a, b))
-    .map(([reason, count]) => ({ kind, reason, count }))
+  return [...counts].sort(([a], [b]) => compareText(a, b)).map(([reason, count]) => ({ kind, reason, count }))
 }
 
 function countRows(dataset: Dataset, rows: Iterable<Row>): StoreStatus['rows'][number] {

@@ -103,7 +103,8 @@ function staleBy(what: 'positions' | 'definitions' | 'log' | 'parked'): CommitRe
 
 function requireDefined(catalogue: Catalogue, rows: Fold): void {
   for (const name of rows.keys()) {
-    if (!catalogue.datasets.has(name)) throw new Error(`a batch holds rows of "${name}", which is not defined`)
+    if (!catalogue.datasets.has(name))
+      throw new Error(`a batch holds rows of "${name}", which is not defined`)
   }
 }
 
@@ -146,7 +147,7 @@ function pending(database: MemoryDatabase): Pointer[] {
   return [...database.parked.values()]
     .filter((message) => isPending(message, database.catalogue.datasets))
     .map(({ partition, offset }) => ({ partition, offset }))
-    .sort((a, b) => a.partition - b.partition || Number(a.offset - b.offset))
+    .sort((a, b) => a.partition - b.partition || (a.offset < b.offset ? -1 : 1))
 }
 
 function countOrigin(database: MemoryDatabase, step: OriginStep): void {

@@ -1,0 +1,59 @@
+// Which errors of Postgres pass by themselves: one table.
+
+/** SQLSTATE classes and codes after which the same attempt may succeed. https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const TRANSIENT_CLASSES: ReadonlySet<string> = new Set([
+  '08', // connection
+  '53', // insufficient resources: disk full, too many connections
+  '57', // operator intervention: shutdown, starting up, cancelled
+  '58', // system error: I/O
+])
+const TRANSIENT_STATES: ReadonlySet<string> = new Set([
+  '25006', // read-only: an old primary after a failover
+  '25P03', // idle in transaction timeout
+  '25P04', // transaction timeout
+  '40001', // serialization failure
+  '40P01', // deadlock
+  '55P03', // lock timeout
+])
+/** What node:net and node:dns say when there is no connection to be had, or none any more. */
+const TRANSIENT_SOCKET_CODES: ReadonlySet<string> = new Set([
+  'EAI_AGAIN',
+  'ECONNABORTED',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTDOWN',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+  'ENETRESET',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EPIPE',
+  'ETIMEDOUT',
+])
+/** The driver's own errors have no code. */
+const TRANSIENT_MESSAGES =
+  /^(Connection terminated|timeout expired|timeout exceeded when trying to connect|Client has encountered a connection error)/
+
+/**
+ * True for an error that passes by itself: wait and try again. Never for a data error (SQLSTATE 22, 23, 42, 54): all
+ * validation happens before, so that one is a bug.
+ */
+export function isTransient(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(isTransient)
+  if (!(error instanceof Error)) return false
+  const code = codeOf(error)
+  if (code === null) return TRANSIENT_MESSAGES.test(error.message)
+  if (TRANSIENT_SOCKET_CODES.has(code) || TRANSIENT_STATES.has(code)) return true
+  return code.length === 5 && TRANSIENT_CLASSES.has(code.slice(0, 2))
+}
+
+/** True when a lock was not to be had within lock_timeout. */
+export function isLockTimeout(error: unknown): boolean {
+  return codeOf(error) === '55P03'
+}
+
+/** The SQLSTATE or socket code of an error, or null. */
+export function codeOf(error: unknown): string | null {
+  const code = error instanceof Error ? (error as { readonly code?: unknown }).code : null
+  return typeof code === 'string' ? code : null
+}

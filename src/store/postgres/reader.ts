@@ -1,0 +1,96 @@
+// The reading side: one snapshot of the database, rows by a cursor.
+
+import type { Pool, PoolClient } from 'pg'
+import type { Dataset } from '../../codec/catalogue.ts'
+import type { StoredRow, StoreReader, StoreRefusal } from '../store.ts'
+import { keyColumnOf, tableOf } from './names.ts'
+import { connect, READ_SNAPSHOT, release } from './pool.ts'
+import { decodeRow, selectList } from './rows.ts'
+import { createCatalogueCache, readHead } from './state.ts'
+import { readStatus } from './status.ts'
+import { sqlTypeOf } from './types.ts'
+import { refuseSchema } from './version.ts'
+
+const FETCH_ROWS_FIRST = 50
+const FETCH_ROWS_MAX = 2_000
+/** Rows are fetched by about so many bytes of text, because one row may hold a hundred megabytes, or fifty bytes. */
+const FETCH_BYTES = 4 * 1024 * 1024
+
+/**
+ * A reader on a connection of the pool, which it keeps until it is closed. Refused when the database is not at this
+ * program's version.
+ */
+export async function createPostgresReader(pool: Pool): Promise<StoreReader | StoreRefusal> {
+  const client = await connect(pool)
+  try {
+    await client.query(READ_SNAPSHOT)
+    const refusal = await refuseSchema(client)
+    if (refusal === null) return openReader(client)
+    await client.query('rollback')
+    release(client, false)
+    return refusal
+  } catch (error) {
+    release(client, true)
+    throw error
+  }
+}
+
+function openReader(client: PoolClient): StoreReader {
+  const catalogues = createCatalogueCache()
+  const catalogue = async () => catalogues.read(client, (await readHead(client)).offset)
+  let cursors = 0
+  return {
+    catalogue,
+    async *rows(name) {
+      const dataset = (await catalogue()).datasets.get(name)
+      if (dataset === undefined) throw new Error(`there is no dataset "${name}"`)
+      yield* readRows(client, dataset, `rows_${++cursors}`)
+    },
+    status: async () => readStatus(client, await catalogue()),
+    async close() {
+      const isBroken = await client.query('rollback').then(
+        () => false,
+        () => true,
+      )
+      release(client, isBroken)
+    },
+  }
+}
+
+async function* readRows(client: PoolClient, dataset: Dataset, cursor: string): AsyncGenerator<StoredRow> {
+  const columns = [...dataset.columns.values()]
+  await client.query(
+    `declare ${cursor} no scroll cursor for
+     select ${selectList(dataset, columns)} from ${tableOf(dataset.name)} as t order by ${keyOrder(dataset)}`,
+  )
+  try {
+    for (let count = FETCH_ROWS_FIRST; ; ) {
+      const { rows } = await client.query<(string | null)[]>({
+        text: `fetch ${count} from ${cursor}`,
+        rowMode: 'array',
+      })
+      if (rows.length === 0) return
+      let bytes = 0
+      for (const texts of rows) {
+        for (const text of texts) bytes += text?.length ?? 0
+        yield decodeRow(dataset, columns, texts)
+      }
+      const wanted = Math.floor((FETCH_BYTES * rows.length) / Math.max(1, bytes))
+      count = Math.min(FETCH_ROWS_MAX, Math.max(1, wanted))
+    }
+  } finally {
+    // In a transaction that failed the cursor is gone already.
+    await client.query(`close ${cursor}`).catch(() => {})
+  }
+}
+
+/** By the bytes of the key texts; where the type's own order is the same, the primary key's index has it. */
+function keyOrder(dataset: Dataset): string {
+  return dataset.key
+    .map((column) => {
+      const type = sqlTypeOf(column)
+      const physical = `t.${keyColumnOf(column.name)}`
+      return type.isOrderedAsText ? physical : `${type.toText(physical)} collate "C"`
+    })
+    .join(', ')
+}

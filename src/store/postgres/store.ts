@@ -1,0 +1,179 @@
+// The store in Postgres: one transaction a step, fenced by positions, definitions and the log's identity.
+
+import type { Pool, PoolClient } from 'pg'
+import type { Pointer } from '../../codec/record.ts'
+import { isSameIdentity, refuseIdentity } from '../identity.ts'
+import type {
+  Batch,
+  CommitResult,
+  DefinitionStep,
+  LogIdentity,
+  Rejudgement,
+  Store,
+  StoreRefusal,
+  StoreState,
+} from '../store.ts'
+import { applyFold } from './apply.ts'
+import { setLockTimeout, takeDefinitions } from './define.ts'
+import { isLockTimeout } from './errors.ts'
+import { inTransaction, READ_SNAPSHOT, WRITE } from './pool.ts'
+import { countOrigins } from './sql/count-origins.ts'
+import { movePositions } from './sql/move-positions.ts'
+import { park } from './sql/park.ts'
+import { markRejudged, pendingParked } from './sql/pending-parked.ts'
+import { quarantine } from './sql/quarantine.ts'
+import { recountParked } from './sql/recount-parked.ts'
+import { takeParked } from './sql/take-parked.ts'
+import {
+  type CatalogueCache,
+  createCatalogueCache,
+  type Head,
+  readHead,
+  readPositions,
+  toState,
+} from './state.ts'
+import { refuseSchema } from './version.ts'
+
+/**
+ * Opens a transaction that writes state, many at a time, never beside a definition. A table lock queues in order; with
+ * row locks alone, batches that overlap would keep a definition waiting without end. Losing the newest commits in
+ * a crash of the server is harmless: positions go back together with the state.
+ */
+const SHARED = `${WRITE}; set local synchronous_commit = off; lock table spindexer.definitions in row share mode`
+/** Long enough for the batches in flight to end; others wait behind. */
+const EXCLUSIVE_WAIT_MS = 5_000
+const LOCK_EXCLUSIVELY = 'lock table spindexer.definitions in exclusive mode'
+
+const COMMITTED: CommitResult = { type: 'committed' }
+
+export interface PostgresStoreOptions {
+  /** Of `createPool`; whoever made it ends it. The database must be migrated. */
+  readonly pool: Pool
+}
+
+/** The state of the node in this database. Several stores on one database are workers of one node. */
+export function createPostgresStore({ pool }: PostgresStoreOptions): Store {
+  const catalogues = createCatalogueCache()
+  return {
+    load: (identity) => load(pool, catalogues, identity),
+    commit: (batch) =>
+      inTransaction(pool, SHARED, (client) => commit(client, catalogues, batch), isCommitted),
+    define: (step) => define(pool, catalogues, step),
+    parkedToJudge: (limit) => parkedToJudge(pool, limit),
+    rejudge: (rejudgement) =>
+      inTransaction(pool, SHARED, (client) => rejudge(client, catalogues, rejudgement), isCommitted),
+  }
+}
+
+function isCommitted(result: CommitResult): boolean {
+  return result.type === 'committed'
+}
+
+async function load(
+  pool: Pool,
+  catalogues: CatalogueCache,
+  identity: LogIdentity,
+): Promise<StoreState | StoreRefusal> {
+  const loaded = await inTransaction(pool, READ_SNAPSHOT, async (client) => {
+    const refusal = await refuseSchema(client)
+    if (refusal !== null) return refusal
+    const head = await readHead(client)
+    if (head.identity === null) return null
+    return (
+      refuseIdentity(head.identity, identity) ??
+      toState(head, await catalogues.read(client, head.offset), await readPositions(client))
+    )
+  })
+  if (loaded !== null) return loaded
+  await bind(pool, identity)
+  return load(pool, catalogues, identity)
+}
+
+/** A fresh database takes the log's identity; when another worker was first, its identity stays. */
+async function bind(pool: Pool, { logId, copyId, generation }: LogIdentity): Promise<void> {
+  await inTransaction(pool, WRITE, async (client) => {
+    await client.query(LOCK_EXCLUSIVELY)
+    await client.query(
+      'update spindexer.node set log_id = $1, copy_id = $2, generation = $3 where log_id is null',
+      [logId, copyId, generation],
+    )
+  })
+}
+
+async function commit(client: PoolClient, catalogues: CatalogueCache, batch: Batch): Promise<CommitResult> {
+  const head = await readHead(client)
+  const stale = findStale(head, batch.identity, batch.catalogueOffset)
+  if (stale !== null) return stale
+  if (!(await movePositions(client, batch.steps))) return { type: 'stale', what: 'positions' }
+  await applyFold(client, await catalogues.read(client, head.offset), batch.rows)
+  await park(client, batch.parked, head.offset)
+  await quarantine(client, batch.quarantined)
+  await countOrigins(client, batch.origins)
+  return COMMITTED
+}
+
+async function define(pool: Pool, catalogues: CatalogueCache, step: DefinitionStep): Promise<CommitResult> {
+  try {
+    return await inTransaction(pool, WRITE, (client) => takeStep(client, catalogues, step), isCommitted)
+  } catch (error) {
+    if (isLockTimeout(error)) return { type: 'busy' }
+    throw error
+  }
+}
+
+async function takeStep(
+  client: PoolClient,
+  catalogues: CatalogueCache,
+  step: DefinitionStep,
+): Promise<CommitResult> {
+  await setLockTimeout(client, EXCLUSIVE_WAIT_MS)
+  await client.query(LOCK_EXCLUSIVELY)
+  const head = await readHead(client)
+  const stale = findStale(head, step.identity, step.from)
+  if (stale !== null) return stale
+  await takeDefinitions(client, head.dataSchema, await catalogues.read(client, head.offset), step)
+  await markRejudged(client, step.catalogue.offset)
+  return COMMITTED
+}
+
+async function parkedToJudge(pool: Pool, limit: number): Promise<readonly Pointer[]> {
+  return inTransaction(pool, WRITE, async (client) => {
+    const { offset } = await readHead(client)
+    const pointers = await pendingParked(client, limit)
+    if (pointers.length === 0) await markRejudged(client, offset)
+    return pointers
+  })
+}
+
+async function rejudge(
+  client: PoolClient,
+  catalogues: CatalogueCache,
+  rejudgement: Rejudgement,
+): Promise<CommitResult> {
+  const { identity, catalogueOffset, taken, rows, parked } = rejudgement
+  const head = await readHead(client)
+  const stale = findStale(head, identity, catalogueOffset)
+  if (stale !== null) return stale
+  if ((await takeParked(client, taken)) !== taken.length) return { type: 'stale', what: 'parked' }
+  const merged = countMerged(taken, parked)
+  if ((await recountParked(client, merged)) !== merged.size) {
+    throw new Error('parked messages were taken of a partition that has no position')
+  }
+  await applyFold(client, await catalogues.read(client, head.offset), rows)
+  await park(client, parked, head.offset)
+  return COMMITTED
+}
+
+/** By partition, how many of the messages taken are parked no longer; without zeros. */
+function countMerged(taken: readonly Pointer[], parked: readonly Pointer[]): Map<number, number> {
+  const counts = new Map<number, number>()
+  for (const { partition } of taken) counts.set(partition, (counts.get(partition) ?? 0) + 1)
+  for (const { partition } of parked) counts.set(partition, (counts.get(partition) ?? 0) - 1)
+  return new Map([...counts].filter(([, count]) => count !== 0))
+}
+
+function findStale(head: Head, identity: LogIdentity, offset: bigint): CommitResult | null {
+  if (head.identity === null || !isSameIdentity(head.identity, identity))
+    return { type: 'stale', what: 'log' }
+  return head.offset === offset ? null : { type: 'stale', what: 'definitions' }
+}

@@ -1,0 +1,75 @@
+// Cells of equal stamps and different values: read back under the upsert's row locks, decided by the one merge.
+
+import type { PoolClient } from 'pg'
+import type { Column, Dataset } from '../../codec/catalogue.ts'
+import type { FoldedRow } from '../../crdt/fold.ts'
+import { type Cell, cellWins } from '../../crdt/merge.ts'
+import { keyToText } from '../../crdt/mutation.ts'
+import { keyColumnOf, stampColumnOf, tableOf, valueColumnOf } from './names.ts'
+import {
+  createRowSet,
+  decodeRow,
+  keyParameters,
+  type RowSet,
+  rowParameters,
+  selectList,
+  unnestSql,
+} from './rows.ts'
+import { sqlTypeOf } from './types.ts'
+
+/** Writes the incoming cells that win over the stored ones of equal stamp, and takes the marks of the upsert away. */
+export async function settleTies(
+  client: PoolClient,
+  { dataset, columns, rows }: RowSet,
+  tiedKeys: readonly (readonly string[])[],
+): Promise<void> {
+  const { rows: stored } = await client.query<(string | null)[]>({
+    text: selectByKeySql(dataset, columns),
+    values: keyParameters(dataset, tiedKeys),
+    rowMode: 'array',
+  })
+  const incomingByKey = new Map(rows.map((row) => [keyToText(row.key), row]))
+  const winners = createRowSet(
+    dataset,
+    stored.map((texts): FoldedRow => {
+      const held = decodeRow(dataset, columns, texts)
+      return {
+        key: held.key,
+        alive: null,
+        dead: null,
+        cells: winningCells(incomingByKey.get(keyToText(held.key))!, held),
+      }
+    }),
+  )
+  await client.query(writeWinnersSql(winners), rowParameters(winners))
+}
+
+function winningCells(incoming: FoldedRow, held: FoldedRow): Map<string, Cell> {
+  return new Map(
+    [...incoming.cells].filter(([name, cell]) => {
+      const holder = held.cells.get(name)
+      return holder !== undefined && holder.stamp === cell.stamp && cellWins(cell, holder)
+    }),
+  )
+}
+
+function selectByKeySql(dataset: Dataset, columns: readonly Column[]): string {
+  const keyNames = dataset.key.map(({ name }) => keyColumnOf(name))
+  const arrays = dataset.key.map((column, i) => `$${i + 1}::${sqlTypeOf(column).name}[]`)
+  return `select ${selectList(dataset, columns)} from ${tableOf(dataset.name)} as t
+join unnest(${arrays.join(', ')}) as e (${keyNames.join(', ')}) on ${sameKeySql(dataset)}`
+}
+
+function writeWinnersSql(winners: RowSet): string {
+  const { dataset, columns } = winners
+  const sets = columns.map(({ name }) => {
+    const value = valueColumnOf(name)
+    return `${value} = case when e.${stampColumnOf(name)} is null then t.${value} else e.${value} end`
+  })
+  return `update ${tableOf(dataset.name)} as t set ${['tied = null', ...sets].join(', ')}
+from ${unnestSql(winners)} where ${sameKeySql(dataset)}`
+}
+
+function sameKeySql(dataset: Dataset): string {
+  return dataset.key.map(({ name }) => `t.${keyColumnOf(name)} = e.${keyColumnOf(name)}`).join(' and ')
+}

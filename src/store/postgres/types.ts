@@ -1,0 +1,86 @@
+// The Postgres type of each column type, and the way of its values there and back without a bit lost.
+
+import type { ColumnType } from '../../codec/catalogue.ts'
+import { canonicalJson, parseJson } from '../../codec/json.ts'
+import type { Value } from '../../crdt/value.ts'
+import { quoteElement } from './arrays.ts'
+
+export interface SqlType {
+  /** The type's name in a cast. */
+  readonly name: string
+  /** In `create table`: with the collation, where order must be bytewise. */
+  readonly declaration: string
+  /** SQL for the text that `decode` reads, from an expression of this type. Independent of a session's settings. */
+  readonly toText: (expression: string) => string
+  /** A canonical value, never null, as an element of an array literal. */
+  readonly encode: (value: Exclude<Value, null>) => string
+  readonly decode: (text: string) => Value
+  /** True where Postgres orders values as their canonical texts are ordered as bytes. */
+  readonly isOrderedAsText: boolean
+}
+
+const same = (expression: string): string => expression
+const castToText = (expression: string): string => `${expression}::text`
+const asIs = (text: string): string => text
+const plain = (value: Exclude<Value, null>): string => String(value)
+const quoted = (value: Exclude<Value, null>): string => quoteElement(value as string)
+
+const TEXT: SqlType = {
+  name: 'text',
+  declaration: 'text collate "C"',
+  toText: same,
+  encode: quoted,
+  decode: asIs,
+  isOrderedAsText: true,
+}
+
+const SQL_TYPES: Readonly<Record<ColumnType, SqlType>> = {
+  boolean: sqlType('boolean', castToText, plain, (text) => text === 'true', true),
+  long: sqlType('bigint', castToText, plain, BigInt, false),
+  // Shortest exact digits, as long as extra_float_digits is positive; every transaction here sets it.
+  double: sqlType('double precision', castToText, plain, Number, false),
+  string: TEXT,
+  bytes: sqlType('bytea', (expression) => `encode(${expression}, 'hex')`, bytesElement, hexToBytes, true),
+  uuid: sqlType('uuid', castToText, plain, asIs, true),
+  decimal: sqlType('numeric', castToText, plain, asIs, false),
+  date: sqlType('date', (expression) => `to_char(${expression}, 'YYYY-MM-DD')`, plain, asIs, true),
+  timestamp: sqlType(
+    'timestamptz',
+    (expression) => `to_char(${expression} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`,
+    plain,
+    asIs,
+    true,
+  ),
+  json: sqlType('jsonb', castToText, quoted, canonicalizeJson, false),
+}
+
+export function sqlTypeOf(column: { readonly type: ColumnType }): SqlType {
+  return SQL_TYPES[column.type]
+}
+
+function sqlType(
+  name: string,
+  toText: SqlType['toText'],
+  encode: SqlType['encode'],
+  decode: SqlType['decode'],
+  isOrderedAsText: boolean,
+): SqlType {
+  return { name, declaration: name, toText, encode, decode, isOrderedAsText }
+}
+
+function bytesElement(value: Exclude<Value, null>): string {
+  const bytes = value as Uint8Array
+  return `"\\\\x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')}"`
+}
+
+function hexToBytes(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'hex'))
+}
+
+/** jsonb prints with spaces and orders names by length. */
+function canonicalizeJson(text: string): string {
+  const parsed = parseJson(text)
+  const canonical = parsed.type === 'parsed' ? canonicalJson(parsed.value) : parsed
+  if (canonical.type === 'canonical') return canonical.text
+  throw new Error(`Postgres holds JSON that is not canonical (${canonical.detail}): ${text.slice(0, 200)}`)
+}
