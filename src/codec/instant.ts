@@ -32,7 +32,7 @@ export function isTimestamp(text: string): boolean {
 
 // Postgres prints seconds in the offsets of old local times (`+00:53:28`); no zone is further off than 15:59:59.
 const INSTANT_PATTERN =
-  /^(\d{4}-\d\d-\d\d)[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,9}))?)?(?:Z|([+-])(0\d|1[0-5])(?::?([0-5]\d)(?::?([0-5]\d))?)?)$/
+  /^(\d{4}-\d\d-\d\d)[T ]([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?(?:Z|([+-])(0\d|1[0-5])(?::?([0-5]\d)(?::?([0-5]\d))?)?)$/
 
 /**
  * Reads ISO 8601 with a zone, or Postgres's text form with one, with at most 9 decimals. Null when it is neither, no
@@ -41,7 +41,7 @@ const INSTANT_PATTERN =
 export function parseInstant(text: string): Instant | null {
   const match = INSTANT_PATTERN.exec(text)
   if (match === null || !isDate(match[1]!)) return null
-  const [, , hour, minute, second = '0', fraction = '', sign, ...offset] = match
+  const [, , hour, minute, second, fraction = '', sign, ...offset] = match
   const time = Number(hour) * 3600 + Number(minute) * 60 + Number(second)
   const [offsetHours = '0', offsetMinutes = '0', offsetSeconds = '0'] = offset
   const zone = Number(offsetHours) * 3600 + Number(offsetMinutes) * 60 + Number(offsetSeconds)
