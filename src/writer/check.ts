@@ -1,7 +1,7 @@
 // The first pass over a file: everything that is wrong with it, before anything is sent.
 
+import type { TypedChange } from '../codec/line.ts'
 import { createStamp, stampToIso, ZERO_ORIGIN } from '../crdt/stamp.ts'
-import type { Change } from './change.ts'
 import { createProblemList, type Entry, type LineProblem, type Source } from './source.ts'
 import { createTieCheck, createTieIndex, type Tie } from './ties.ts'
 
@@ -67,7 +67,7 @@ export function describeTie({ earlierLine, about }: Tie): string {
 
 async function findTies(
   source: Source,
-  suspects: ((change: Change) => boolean) | null,
+  suspects: ((change: TypedChange) => boolean) | null,
   { latestNs, signal }: CheckOptions,
 ) {
   const problems = createProblemList()

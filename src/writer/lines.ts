@@ -2,7 +2,7 @@
 
 import { isUtf8 } from 'node:buffer'
 import { createReadStream } from 'node:fs'
-import { Readable, pipeline } from 'node:stream'
+import { pipeline, Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 
 /** A line longer than this is no message: the log takes 900,000 bytes, JSON may need several times as many. */

@@ -1,6 +1,6 @@
 // Sends the changes of a source through a session as they come, and counts what became durable.
 
-import { faultOf, describeTie } from './check.ts'
+import { describeTie, faultOf } from './check.ts'
 import type { Session } from './session.ts'
 import { createProblemList, type Entry, type LineProblem, type Source } from './source.ts'
 import type { TieCheck } from './ties.ts'

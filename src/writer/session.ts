@@ -1,11 +1,11 @@
 // A writer's session: stamps changes, appends them in batches with several in flight, and looks at every answer.
 
+import type { TypedChange } from '../codec/line.ts'
 import { hashOrigin } from '../codec/origin.ts'
 import { createClock, isTooFarAhead, observeAppendTime, observeStampTime, tick } from '../crdt/clock.ts'
 import type { Mutation } from '../crdt/mutation.ts'
-import { createStamp, type Origin, type Stamp, stampToIso, stampToTime, ZERO_STAMP } from '../crdt/stamp.ts'
+import { createStamp, type Origin, type Stamp, stampToIso, stampToTime } from '../crdt/stamp.ts'
 import type { Appended, Log, NewRecord } from '../log/log.ts'
-import type { Change } from './change.ts'
 
 export interface SessionOptions {
   readonly log: Log
@@ -38,7 +38,7 @@ export interface Session {
    * Calls may overlap; each waits for room before it stamps. Throws what the log throws when it gives up, then or
    * earlier: any part of these changes may be in the log.
    */
-  append(changes: readonly Change[]): Promise<readonly Outcome[]>
+  append(changes: readonly TypedChange[]): Promise<readonly Outcome[]>
   /** Resolves when an append would not have to wait. */
   room(): Promise<void>
 }
@@ -66,25 +66,34 @@ export function createSession(options: SessionOptions): Session {
   let admission: Promise<void> = Promise.resolve()
   let waiting: (() => void)[] = []
 
-  function stampChange(change: Change): Mutation {
+  function stampChange(change: TypedChange): Mutation {
     const { timeNs, operation, dataset, key, columns } = change
     if (timeNs !== null) {
-      const unstamped: Mutation = { stamp: ZERO_STAMP, seq: null, operation, dataset, key, columns }
-      return { ...unstamped, stamp: createStamp(timeNs, hashOrigin(unstamped, timeNs)) }
+      return {
+        stamp: createStamp(timeNs, hashOrigin(change, timeNs)),
+        seq: null,
+        operation,
+        dataset,
+        key,
+        columns,
+      }
     }
     const ticked = tick(clock, nowNs())
     clock = ticked.clock
     return { stamp: ticked.stamp, seq: seq++, operation, dataset, key, columns }
   }
 
-  function encodeChange(change: Change): Stamped {
+  function encodeChange(change: TypedChange): Stamped {
     const mutation = stampChange(change)
     const key = Buffer.from(JSON.stringify([mutation.dataset, ...mutation.key]))
     return { mutation, record: { partition: null, key, value: options.encode(mutation) } }
   }
 
   /** Takes changes from the cursor until the batch is full; at least one. */
-  function fillBatch(changes: readonly Change[], cursor: { at: number }): { batch: Stamped[]; bytes: number } {
+  function fillBatch(
+    changes: readonly TypedChange[],
+    cursor: { at: number },
+  ): { batch: Stamped[]; bytes: number } {
     const bytesMax = options.batchBytesMax ?? BATCH_BYTES_MAX
     // The first one goes alone: its answer shows how this machine's clock stands to the log's before more follow.
     const recordsMax = hasAnswer ? (options.batchRecordsMax ?? BATCH_RECORDS_MAX) : 1
@@ -131,7 +140,7 @@ export function createSession(options: SessionOptions): Session {
     return { type: 'refused', stamp, appended, reason }
   }
 
-  async function admit(changes: readonly Change[], sent: Promise<readonly Outcome[]>[]): Promise<void> {
+  async function admit(changes: readonly TypedChange[], sent: Promise<readonly Outcome[]>[]): Promise<void> {
     const cursor = { at: 0 }
     while (cursor.at < changes.length) {
       await room()

@@ -1,10 +1,10 @@
 // What a file or a stream of changes is to those who check and send it: changes with their line numbers, some at a time.
 
-import type { Change } from './change.ts'
+import type { TypedChange } from '../codec/line.ts'
 
 /** One line: a valid change, or why it is none (half a sentence that stands behind `line 12: `). */
 export type Entry =
-  | { readonly type: 'change'; readonly line: number; readonly change: Change }
+  | { readonly type: 'change'; readonly line: number; readonly change: TypedChange }
   | { readonly type: 'bad'; readonly line: number; readonly fault: string }
 
 /** Reads from the beginning at each call. */

@@ -1,9 +1,9 @@
 // Finds lines with one timestamp that disagree about one row: between them only a hash would decide.
 
 import { hash } from 'node:crypto'
+import type { TypedChange } from '../codec/line.ts'
 import { keyToText } from '../crdt/mutation.ts'
 import { compareValues, type Value } from '../crdt/value.ts'
-import type { Change } from './change.ts'
 
 /** Two lines that disagree, and about what. */
 export interface Tie {
@@ -14,7 +14,7 @@ export interface Tie {
 
 export interface TieCheck {
   /** Takes note of a line; the disagreement with an earlier one, if there is any. Changes without a time never tie. */
-  see(change: Change, line: number): Tie | null
+  see(change: TypedChange, line: number): Tie | null
 }
 
 /** What lines with one timestamp have said about one row so far: each thing with the line that said it first. */
@@ -56,9 +56,9 @@ export function createTieCheck(rowsMax: number = Number.POSITIVE_INFINITY): TieC
 }
 
 export interface TieIndex {
-  add(change: Change): void
+  add(change: TypedChange): void
   /** Says which changes' row and timestamp occur more than once (and, very rarely, one more); null when none do. */
-  findSuspects(): ((change: Change) => boolean) | null
+  findSuspects(): ((change: TypedChange) => boolean) | null
 }
 
 /** Eight bytes a line: knows, after a first pass over a file of any size, which lines a tie check must see. */
@@ -84,10 +84,12 @@ export function createTieIndex(): TieIndex {
   }
 }
 
-function findTie(said: Said, change: Change, line: number): Tie | null {
+function findTie(said: Said, change: TypedChange, line: number): Tie | null {
   if (change.operation === 'delete') {
-    if (said.upsertLine !== null) return { line, earlierLine: said.upsertLine, about: 'whether the row exists' }
-    for (const [column, cell] of said.cells) return { line, earlierLine: cell.line, about: `column ${column}` }
+    if (said.upsertLine !== null)
+      return { line, earlierLine: said.upsertLine, about: 'whether the row exists' }
+    for (const [column, cell] of said.cells)
+      return { line, earlierLine: cell.line, about: `column ${column}` }
     return null
   }
   if (said.deleteLine !== null) return { line, earlierLine: said.deleteLine, about: 'whether the row exists' }
@@ -100,7 +102,7 @@ function findTie(said: Said, change: Change, line: number): Tie | null {
   return null
 }
 
-function note(said: Said, change: Change, line: number): void {
+function note(said: Said, change: TypedChange, line: number): void {
   if (change.operation === 'delete') said.deleteLine ??= line
   if (change.operation === 'upsert') said.upsertLine ??= line
   for (const [column, value] of change.columns) {
@@ -108,10 +110,10 @@ function note(said: Said, change: Change, line: number): void {
   }
 }
 
-function nameOf(change: Change): string {
+function nameOf(change: TypedChange): string {
   return `${change.timeNs} ${change.dataset} ${keyToText(change.key)}`
 }
 
-function hashOf(change: Change): bigint {
+function hashOf(change: TypedChange): bigint {
   return hash('sha256', nameOf(change), 'buffer').readBigUInt64BE(0)
 }

@@ -1,0 +1,140 @@
+// A writer's view of the definitions: reads them all from the log, plans new ones, appends them, looks what became of them.
+
+import { type Catalogue, EMPTY_CATALOGUE } from '../codec/catalogue.ts'
+import { encodeControl } from '../codec/control.ts'
+import {
+  definitionWarnings,
+  foldDefinition,
+  judgeDefinitions,
+  type RefusedRecord,
+} from '../codec/definitions.ts'
+import type { Json, JsonObject } from '../codec/json.ts'
+import { VALUE_BYTES_MAX } from '../codec/limits.ts'
+import { explainReason } from '../codec/reasons.ts'
+import { DEFINITIONS } from '../codec/record.ts'
+import { readSchema, type Schema } from '../codec/schema.ts'
+import type { Appended, Log, Problem } from '../log/log.ts'
+
+export interface ReadDefinitions {
+  /** Everything that the definitions add up to, up to their end when they were read. */
+  readonly catalogue: Catalogue
+  readonly refused: readonly RefusedRecord[]
+}
+
+/** Reads the definitions to their end. Throws when the log has lost them, or when the signal is aborted before. */
+export async function readDefinitions(
+  log: Log,
+  logId: string,
+  signal: AbortSignal,
+): Promise<ReadDefinitions> {
+  let catalogue = EMPTY_CATALOGUE
+  const refused: RefusedRecord[] = []
+  const ending = new AbortController()
+  const events = log.read({
+    scope: { type: 'definitions' },
+    positions: async (partitions) => new Map(partitions.map((partition) => [partition, catalogue.offset])),
+    signal: AbortSignal.any([signal, ending.signal]),
+  })
+  try {
+    for await (const event of events) {
+      if (event.type === 'lost')
+        throw new Error(`the log no longer has its definitions from ${event.position} on`)
+      if (event.type !== 'chunk') continue
+      const judged = judgeDefinitions(catalogue, event.records, event.next, logId)
+      catalogue = judged.catalogue
+      refused.push(...judged.refused)
+      if (event.next === event.end) return { catalogue, refused }
+    }
+  } finally {
+    ending.abort()
+  }
+  signal.throwIfAborted()
+  throw new Error('the log ended while its definitions were read')
+}
+
+/** A definition as somebody brings it. */
+export interface NewDefinition {
+  /** Where it comes from, for messages: a file's name. */
+  readonly source: string
+  readonly json: Json
+}
+
+export interface PlannedDefinition {
+  readonly source: string
+  readonly schema: Schema
+  readonly json: JsonObject
+  readonly change: 'new' | 'changed' | 'unchanged'
+}
+
+export type DefinitionPlan =
+  | {
+      readonly type: 'plan'
+      readonly definitions: readonly PlannedDefinition[]
+      readonly warnings: readonly string[]
+      /** What will hold once they are appended. */
+      readonly catalogue: Catalogue
+    }
+  | { readonly type: 'refused'; readonly problems: readonly Problem[] }
+
+/** Folds new definitions into the catalogue in their order: all of them, or what is wrong with each that is refused. */
+export function planDefinitions(catalogue: Catalogue, brought: readonly NewDefinition[]): DefinitionPlan {
+  const definitions: PlannedDefinition[] = []
+  const warnings: string[] = []
+  const problems: Problem[] = []
+  let current = catalogue
+  for (const { source, json } of brought) {
+    const read = readSchema(json)
+    if (read.type === 'refused') {
+      problems.push(toProblem(source, read.reason, read.detail))
+      continue
+    }
+    const { schema } = read
+    const notes = definitionWarnings(current, schema)
+    const isNew = !current.datasets.has(schema.name)
+    const folded = foldDefinition(current, schema, current.offset)
+    const bytes = recordOf(json as JsonObject).length
+    if (folded.type === 'refused') problems.push(toProblem(source, folded.reason, folded.detail))
+    else if (bytes > VALUE_BYTES_MAX)
+      problems.push(toProblem(source, 'too-large', `it would have ${bytes} bytes`))
+    else {
+      current = folded.catalogue
+      warnings.push(...notes.map((note) => `${source}: ${note}`))
+      const change = isNew ? 'new' : folded.changed ? 'changed' : 'unchanged'
+      definitions.push({ source, schema, json: json as JsonObject, change })
+    }
+  }
+  if (problems.length > 0) return { type: 'refused', problems }
+  return { type: 'plan', definitions, warnings, catalogue: current }
+}
+
+/**
+ * Appends the planned definitions that change something, then reads the definitions again: somebody else may have
+ * appended others in between, so that ours were refused. Answers with the problems, none as a rule.
+ */
+export async function appendDefinitions(
+  log: Log,
+  logId: string,
+  plan: DefinitionPlan & { readonly type: 'plan' },
+  signal: AbortSignal,
+): Promise<{ readonly appended: readonly Appended[]; readonly problems: readonly Problem[] }> {
+  const changing = plan.definitions.filter(({ change }) => change !== 'unchanged')
+  if (changing.length === 0) return { appended: [], problems: [] }
+  const records = changing.map(({ json }) => ({ partition: DEFINITIONS, key: null, value: recordOf(json) }))
+  const appended = await log.append(records)
+  const { refused } = await readDefinitions(log, logId, signal)
+  const refusedByOffset = new Map(refused.map((record) => [record.offset, record]))
+  const problems = appended.flatMap(({ offset }, i) => {
+    const record = refusedByOffset.get(offset)
+    return record === undefined ? [] : [toProblem(changing[i]!.source, record.reason, record.detail)]
+  })
+  return { appended, problems }
+}
+
+function recordOf(schema: JsonObject): Buffer {
+  return encodeControl({ kind: 'dataset', schema })
+}
+
+function toProblem(source: string, reason: string, detail: string): Problem {
+  const text = explainReason(reason)
+  return { what: `${source}: ${detail}`, remedy: text?.remedy ?? '' }
+}

@@ -1,0 +1,66 @@
+// The schema registry: where outside tools find the schema of our messages. Nodes never need it.
+
+import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
+import { MUTATION_SCHEMA } from '../codec/mutation-schema.ts'
+import type { Problem } from '../log/log.ts'
+
+export type RegisteredSchema =
+  | { readonly type: 'registered'; readonly schemaId: number }
+  | ({ readonly type: 'refused' } & Problem)
+
+const REQUEST_TIMEOUT_MS = 10_000
+const REMEDY =
+  'check SCHEMA_REGISTRY_URL and that the registry runs, or set it to nothing to write with single-object framing, which needs no registry'
+
+/**
+ * The id of `mutation.avsc` under the subject (`<topic>-value`), registered if it is not. The URL may hold a user and
+ * a password.
+ */
+export async function registerMutationSchema(url: string, subject: string): Promise<RegisteredSchema> {
+  const address = parseAddress(url)
+  if (address === null) {
+    return {
+      type: 'refused',
+      what: `${url} is no URL of a schema registry`,
+      remedy: 'write http://host:port',
+    }
+  }
+  const registry = new SchemaRegistry({ ...address, clientId: 'spindexer', middlewares: [limitTime] })
+  const schema = { type: SchemaType.AVRO, schema: MUTATION_SCHEMA } as const
+  try {
+    // Asked first: whoever may only read the registry, or keeps another compatibility for the subject, can write.
+    const known = await registry.getRegistryIdBySchema(subject, schema).catch(unlessUnknown)
+    return { type: 'registered', schemaId: known ?? (await registry.register(schema, { subject })).id }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    const what = `the schema registry at ${address.host} does not give ${subject} an id (${reason})`
+    return { type: 'refused', what, remedy: REMEDY }
+  }
+}
+
+function parseAddress(
+  text: string,
+): {
+  readonly host: string
+  readonly auth?: { readonly username: string; readonly password: string }
+} | null {
+  if (!URL.canParse(text)) return null
+  const url = new URL(text)
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return null
+  const { username, password } = url
+  const host = `${url.origin}${url.pathname.replace(/\/+$/, '')}`
+  if (username === '') return { host }
+  return { host, auth: { username: decodeURIComponent(username), password: decodeURIComponent(password) } }
+}
+
+/** 404: neither this schema nor, perhaps, the subject is registered yet. */
+function unlessUnknown(error: unknown): null {
+  if ((error as { readonly status?: unknown }).status === 404) return null
+  throw error
+}
+
+type Middleware = NonNullable<ConstructorParameters<typeof SchemaRegistry>[0]['middlewares']>[number]
+
+const limitTime: Middleware = () => ({
+  prepareRequest: async (next) => (await next()).enhance({ timeout: REQUEST_TIMEOUT_MS }),
+})
