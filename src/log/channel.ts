@@ -5,18 +5,16 @@ export interface Channel<T> {
   push(item: T, weight: number): void
   /** Resolves as soon as the items that wait weigh less than the bound, or the channel has ended. */
   room(): Promise<void>
-  /** Forgets what waits. */
-  clear(): void
   /** Ends the iteration behind what waits. */
   end(): void
-  /** Ends the iteration with this error, behind what waits. */
+  /** Ends the iteration with this error, behind what waits. Ignored once ended. */
   fail(error: unknown): void
   /** The next item, or undefined at the end. Throws what `fail` was given. */
   next(): Promise<T | undefined>
 }
 
 export function createChannel<T>(weightMax: number): Channel<T> {
-  let waiting: { readonly item: T; readonly weight: number }[] = []
+  const waiting: { readonly item: T; readonly weight: number }[] = []
   let weight = 0
   let ended = false
   let failure: { readonly error: unknown } | null = null
@@ -51,14 +49,10 @@ export function createChannel<T>(weightMax: number): Channel<T> {
       if (weight < weightMax || ended) return Promise.resolve()
       return new Promise((resolve) => producers.push(resolve))
     },
-    clear() {
-      waiting = []
-      weight = 0
-      wakeProducers()
-    },
     end,
     fail(error) {
-      failure ??= { error }
+      if (ended) return
+      failure = { error }
       end()
     },
     async next() {

@@ -36,7 +36,9 @@ export function checkLog(description: LogDescription): LogCheck {
   for (const state of states) if (state.first !== 0n) problems.push(truncatedProblem(name, state))
   if (problems.length > 0) return refused(problems)
   if (states.every((state) => state.end === 0n)) {
-    return refused([{ what: `${name} is empty: it has no genesis record`, remedy: 'run `spindexer log create`' }])
+    return refused([
+      { what: `${name} is empty: it has no genesis record`, remedy: 'run `spindexer log create`' },
+    ])
   }
 
   const genesisRecords: Genesis[] = []
@@ -53,11 +55,17 @@ export function checkLog(description: LogDescription): LogCheck {
 }
 
 /** The genesis record at offset 0 of a partition, or what is wrong with what is there. */
-export function readGenesis(name: string, state: Pick<PartitionState, 'partition' | 'end' | 'genesis'>): Genesis | Problem {
+export function readGenesis(
+  name: string,
+  state: Pick<PartitionState, 'partition' | 'end' | 'genesis'>,
+): Genesis | Problem {
   const place = `offset 0 of ${placeName(name, state.partition)}`
   const record = state.genesis
   if (record === null && state.end === 0n) {
-    return { what: `${place} has no genesis record yet`, remedy: 'run `spindexer log create` again: it resumes' }
+    return {
+      what: `${place} has no genesis record yet`,
+      remedy: 'run `spindexer log create` again: it resumes',
+    }
   }
   if (record === null) return { what: `there is no record at ${place}`, remedy: MAKE_AGAIN }
   if (!record.stampedByLog) {
@@ -92,7 +100,10 @@ export function judgeGenesis(name: string, all: readonly Genesis[], partitions: 
   for (const genesis of all) {
     if (JSON.stringify(withoutPlace(genesis)) === expected) continue
     const [a, b] = [placeName(name, genesis.partition), placeName(name, first.partition)]
-    problems.push({ what: `${a} and ${b} belong to different logs by their genesis records`, remedy: OTHER_LOG })
+    problems.push({
+      what: `${a} and ${b} belong to different logs by their genesis records`,
+      remedy: OTHER_LOG,
+    })
   }
   if (first.partitions !== partitions) {
     const what = `${name} has ${partitions} partitions, but was created with ${first.partitions}`
@@ -109,7 +120,15 @@ export function judgeGenesis(name: string, all: readonly Genesis[], partitions: 
   return problems
 }
 
-function withoutPlace({ logId, copyId, generation, rules, maxClockAhead, partitions, admins }: Genesis): unknown[] {
+function withoutPlace({
+  logId,
+  copyId,
+  generation,
+  rules,
+  maxClockAhead,
+  partitions,
+  admins,
+}: Genesis): unknown[] {
   return [logId, copyId, generation, rules, maxClockAhead, partitions, [...admins].sort()]
 }
 

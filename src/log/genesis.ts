@@ -17,7 +17,11 @@ export interface GenesisPlan {
 
 /** `existed`: the log was whole already; its genesis stands, whatever the plan said. */
 export type CreateResult =
-  | { readonly type: 'created' | 'existed'; readonly genesis: LogGenesis; readonly warnings: readonly string[] }
+  | {
+      readonly type: 'created' | 'existed'
+      readonly genesis: LogGenesis
+      readonly warnings: readonly string[]
+    }
   | { readonly type: 'refused'; readonly problems: readonly Problem[] }
 
 /** The genesis record of one partition (or DEFINITIONS) of a log of `partitions` partitions. */
@@ -66,7 +70,8 @@ export async function createLog(log: Log, plan: GenesisPlan): Promise<CreateResu
 function findObstacles(description: LogDescription): Problem[] {
   const { partitions, definitions } = description
   const check = checkLog(description)
-  if (partitions.length === 0 || definitions === null) return check.type === 'refused' ? [...check.problems] : []
+  if (partitions.length === 0 || definitions === null)
+    return check.type === 'refused' ? [...check.problems] : []
   const states = [...partitions, definitions]
   if (description.problems.length > 0 || states.some((state) => state.first !== 0n)) {
     return check.type === 'refused' ? [...check.problems] : []

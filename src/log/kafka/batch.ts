@@ -85,7 +85,15 @@ export function createRecordReader(
   const readOne = (): LogRecord => {
     if (opened === null) {
       const offset = baseOffset + BigInt(index)
-      return { partition, offset, appendMs: timeMs, stampedByLog, key: null, value: null, headers: NO_HEADERS }
+      return {
+        partition,
+        offset,
+        appendMs: timeMs,
+        stampedByLog,
+        key: null,
+        value: null,
+        headers: NO_HEADERS,
+      }
     }
     const end = readVarint(cursor) + cursor.at
     cursor.at++

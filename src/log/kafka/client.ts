@@ -48,7 +48,12 @@ export function createClient({ connection, clientId, onLog }: ClientOptions): Ka
     if (isClosed) socket.destroy(new Error('the client is closed'))
     return socket
   }
-  const cluster = createCluster({ brokers: connection.brokers, clientId, socketFactory, onLog })
+  const cluster = createCluster({
+    brokers: connection.brokers,
+    clientId,
+    socketFactory,
+    onLog: (line) => isClosed || onLog(line),
+  })
   const { brokerPool } = cluster
 
   const connected = async () => {
@@ -130,4 +135,3 @@ export async function withRetry<T>(
 export async function pause(delayMs: number, signal: AbortSignal): Promise<void> {
   await sleep(delayMs, undefined, { signal }).catch(() => {})
 }
-

@@ -21,8 +21,11 @@ export async function decompressRecords(codec: number, bytes: Buffer, place: str
   const name = CODECS[codec]
   const open = OPENERS.get(name ?? '')
   if (open === undefined) {
-    const remedy = 'read it with a version that can, or copy the log; set compression.type of the topic to zstd'
-    throw new Error(`${place} is compressed with ${name ?? `codec ${codec}`}, which this version cannot open; ${remedy}`)
+    const remedy =
+      'read it with a version that can, or copy the log; set compression.type of the topic to zstd'
+    throw new Error(
+      `${place} is compressed with ${name ?? `codec ${codec}`}, which this version cannot open; ${remedy}`,
+    )
   }
   try {
     return await open(bytes, { maxOutputLength: BATCH_BYTES_MAX })

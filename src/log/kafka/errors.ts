@@ -16,7 +16,10 @@ const UNREACHABLE: ReadonlySet<string> = new Set([
 
 const REMEDIES: ReadonlyMap<string, string> = new Map([
   ['TOPIC_AUTHORIZATION_FAILED', 'allow this user to read, write and describe the topic (kafka-acls)'],
-  ['GROUP_AUTHORIZATION_FAILED', 'allow this user to read with groups that begin with "spindexer-" (kafka-acls)'],
+  [
+    'GROUP_AUTHORIZATION_FAILED',
+    'allow this user to read with groups that begin with "spindexer-" (kafka-acls)',
+  ],
   ['CLUSTER_AUTHORIZATION_FAILED', 'allow this user the operation on the cluster (kafka-acls)'],
   ['SASL_AUTHENTICATION_FAILED', 'check the user name and the password'],
   ['MESSAGE_TOO_LARGE', 'raise max.message.bytes of the topic to 1048588 or more (kafka-configs)'],
@@ -49,5 +52,7 @@ export function explain(attempt: string, error: unknown): Error {
   const remedy = type === null ? undefined : REMEDIES.get(type)
   const reason = error instanceof Error ? error.message : String(error)
   const kind = type === null ? '' : ` (${type})`
-  return new Error(`${attempt}: ${reason}${kind}${remedy === undefined ? '' : `; ${remedy}`}`, { cause: error })
+  return new Error(`${attempt}: ${reason}${kind}${remedy === undefined ? '' : `; ${remedy}`}`, {
+    cause: error,
+  })
 }

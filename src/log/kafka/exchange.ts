@@ -93,7 +93,9 @@ async function send<T>(
 ): Promise<T> {
   const versions = broker.versions[request.apiKey]
   if (versions === undefined || versions.maxVersion < request.apiVersion) {
-    throw new Error(`the broker does not know ${request.apiName} version ${request.apiVersion}; use Kafka 2.3 or later`)
+    throw new Error(
+      `the broker does not know ${request.apiName} version ${request.apiVersion}; use Kafka 2.3 or later`,
+    )
   }
   try {
     return await broker.connectionPool.send({ request, response: { decode, parse: async (data) => data } })
@@ -121,10 +123,15 @@ function readFetchAnswer(payload: Buffer): FetchedPartition[] {
       const end = payload.readBigInt64BE(at + 2)
       // Behind them: the last stable offset, the log's first offset, then aborted transactions, which we read too.
       at += 26
-      at += Math.max(0, readInt32()) * 16
-      at += 4
+      const aborted = Math.max(0, readInt32())
+      at += aborted * 16 + 4
       const size = Math.max(0, readInt32())
-      partitions.push({ partition, errorCode: errorCode || partitionError, end, bytes: payload.subarray(at, at + size) })
+      partitions.push({
+        partition,
+        errorCode: errorCode || partitionError,
+        end,
+        bytes: payload.subarray(at, at + size),
+      })
       at += size
     }
   }

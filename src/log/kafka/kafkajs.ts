@@ -166,7 +166,11 @@ interface ClusterOptions {
   readonly requestTimeout: number
   readonly metadataMaxAge: number
   readonly allowAutoTopicCreation: boolean
-  readonly retry: { readonly retries: number; readonly initialRetryTime: number; readonly maxRetryTime: number }
+  readonly retry: {
+    readonly retries: number
+    readonly initialRetryTime: number
+    readonly maxRetryTime: number
+  }
 }
 
 interface RequestQueue {
@@ -181,7 +185,9 @@ const { createErrorFromCode: errorFromCode }: { createErrorFromCode: (code: numb
 const { createLogger, LEVELS } = require('kafkajs/src/loggers/index.js')
 const { MemberMetadata, MemberAssignment } = require('kafkajs/src/consumer/assignerProtocol.js')
 const defaultSocketFactory: () => SocketFactory = require('kafkajs/src/network/socketFactory.js')
-const crc32COfKafkaJs: (bytes: Buffer) => number = require('kafkajs/src/protocol/recordBatch/crc32C/crc32C.js')
+const crc32COfKafkaJs: (
+  bytes: Buffer,
+) => number = require('kafkajs/src/protocol/recordBatch/crc32C/crc32C.js')
 
 // After each answer KafkaJS arms a timer for throttled requests, with a negative delay when there is none: Node 24
 // prints a TimeoutNegativeWarning. Nothing waits then, so no timer is needed.

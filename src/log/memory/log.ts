@@ -1,7 +1,15 @@
 // The log in memory: the reference model of the port, deterministic, with hooks for what befalls a real log.
 
 import { DEFINITIONS, type LogRecord } from '../../codec/record.ts'
-import type { Appended, Log, LogDescription, LogEvent, NewRecord, PartitionState, ReadOptions } from '../log.ts'
+import type {
+  Appended,
+  Log,
+  LogDescription,
+  LogEvent,
+  NewRecord,
+  PartitionState,
+  ReadOptions,
+} from '../log.ts'
 import { keyToPartition } from '../placement.ts'
 import { createGroups } from './groups.ts'
 

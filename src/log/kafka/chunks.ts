@@ -1,0 +1,70 @@
+// The answer to a fetch, as chunks of a bounded number of records, decompressed only when somebody takes them.
+
+import type { LogRecord } from '../../codec/record.ts'
+import type { LogEvent } from '../log.ts'
+import { createRecordReader, readBatches } from './batch.ts'
+import { decompressRecords } from './compression.ts'
+
+/** What a broker answered for one partition to a fetch at `from`. */
+export interface Answer {
+  readonly partition: number
+  readonly from: bigint
+  /** The end of the partition, as the broker said with the answer. */
+  readonly end: bigint
+  readonly bytes: Buffer
+  /** For messages. */
+  readonly place: string
+}
+
+export type Chunk = Extract<LogEvent, { type: 'chunk' }>
+
+/** Objects cost more than the bytes: a batch that was compressed well may hold millions of records. */
+const CHUNK_RECORDS_MAX = 50_000
+const CHUNK_BYTES_MAX = 16 * 1024 * 1024
+
+/** The offset behind the last whole batch of the answer; `from` when there is none. */
+export function answerNext({ from, bytes, place }: Omit<Answer, 'end' | 'partition'>): bigint {
+  const last = readBatches(bytes, place).at(-1)
+  return last === undefined || last.next < from ? from : last.next
+}
+
+/**
+ * The chunks of an answer, in order; together they lead from `from` to the end of its last whole batch. Control
+ * batches and gaps are stepped over here, since this is the answer to a read at the position itself. An answer
+ * without a batch is one empty chunk.
+ */
+export async function* answerToChunks(answer: Answer): AsyncGenerator<Chunk> {
+  const { partition, end, place } = answer
+  let from = answer.from
+  let next = from
+  let records: LogRecord[] = []
+  let bytes = 0
+  const cut = (): Chunk => {
+    const chunk: Chunk = { type: 'chunk', partition, from, next, end, records }
+    from = next
+    records = []
+    bytes = 0
+    return chunk
+  }
+  for (const batch of readBatches(answer.bytes, place)) {
+    if (!batch.isControl) {
+      const opened = await decompressRecords(
+        batch.codec,
+        batch.records,
+        `the record batch at offset ${batch.baseOffset} of ${place}`,
+      )
+      const reader = createRecordReader(batch, opened, partition, answer.from)
+      bytes += opened?.length ?? 0
+      for (;;) {
+        const more = reader.read(CHUNK_RECORDS_MAX - records.length)
+        records = records.length === 0 ? more : records.concat(more)
+        if (records.length < CHUNK_RECORDS_MAX) break
+        next = records.at(-1)!.offset + 1n
+        yield cut()
+      }
+    }
+    if (batch.next > next) next = batch.next
+    if (bytes >= CHUNK_BYTES_MAX) yield cut()
+  }
+  if (next > from || answer.from === next) yield cut()
+}

@@ -1,0 +1,69 @@
+// The log in Kafka, behind the port: KafkaJS for connections and most requests, reading and appending by hand.
+
+import type { Log } from '../log.ts'
+import { createAppender } from './appender.ts'
+import { createClient, type KafkaConnection, withRetry } from './client.ts'
+import { describeKafkaLog, kafkaLogName } from './describe.ts'
+import { pickRecords } from './picker.ts'
+import { readKafka } from './reader.ts'
+
+export interface KafkaLogOptions {
+  readonly connection: KafkaConnection
+  /** The data's topic; the definitions are in `<topic>.definitions`. */
+  readonly topic: string
+  /** Words about lost connections and the like, a line each, for a log file. */
+  readonly onLog: (line: string) => void
+}
+
+export interface KafkaLog extends Log {
+  /** The client ids of the members of a consumer group at present: the names that they read with. */
+  groupMembers(group: string): Promise<readonly string[]>
+}
+
+/** How long a question is asked again while the cluster does not answer. */
+const ASK_MS = 10_000
+
+export function createKafkaLog({ connection, topic, onLog }: KafkaLogOptions): KafkaLog {
+  const closing = new AbortController()
+  const { signal } = closing
+  const client = createClient({ connection, clientId: 'spindexer', onLog })
+  const appender = createAppender({ client, topic, signal, onLog })
+  const name = kafkaLogName(topic, connection.brokers)
+  const readers = new Set<Promise<unknown>>()
+  const ask = <T>(attempt: string, question: () => Promise<T>): Promise<T> =>
+    withRetry(attempt, { forMs: ASK_MS, signal }, question)
+
+  return {
+    describe: () => ask(`describing ${name}`, () => describeKafkaLog(client, topic, connection.brokers)),
+    append: (records) => appender.append(records),
+    async *read(options) {
+      if (signal.aborted) throw new Error('the log is closed')
+      const { promise, resolve } = Promise.withResolvers<void>()
+      readers.add(promise)
+      try {
+        yield* readKafka({
+          ...options,
+          signal: AbortSignal.any([options.signal, signal]),
+          connection,
+          topic,
+          onLog,
+        })
+      } finally {
+        readers.delete(promise)
+        resolve()
+      }
+    },
+    pick: (pointers) => ask(`reading ${name}`, () => pickRecords(client, topic, pointers)),
+    groupMembers: (group) =>
+      ask(`describing kafka group "${group}"`, async () => {
+        await client.layout(topic)
+        const coordinator = await client.coordinator(group)
+        const { groups } = await coordinator.describeGroups({ groupIds: [group] })
+        return (groups[0]?.members ?? []).map(({ clientId }) => clientId ?? '')
+      }),
+    async close() {
+      closing.abort()
+      await client.close()
+    },
+  }
+}

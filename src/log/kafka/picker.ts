@@ -1,0 +1,97 @@
+// Single records by their place, and the ends of partitions: what needs no position.
+
+import type { LogRecord, Pointer } from '../../codec/record.ts'
+import { type Answer, answerNext, answerToChunks } from './chunks.ts'
+import type { KafkaClient, TopicPartition } from './client.ts'
+import { fetchRecords } from './exchange.ts'
+import { createErrorFromCode } from './kafkajs.ts'
+import { describePlace, partitionToPlace } from './topic.ts'
+
+const OFFSET_OUT_OF_RANGE = 1
+const FETCH_BYTES = 1024 * 1024
+const EARLIEST = '-2'
+const LATEST = '-1'
+
+/** The records at these places, in the order asked for; null where there is none. */
+export async function pickRecords(
+  client: KafkaClient,
+  topic: string,
+  pointers: readonly Pointer[],
+): Promise<(LogRecord | null)[]> {
+  const offsetsByPartition = Map.groupBy(pointers, ({ partition }) => partition)
+  const found = new Map<number, ReadonlyMap<bigint, LogRecord>>()
+  for (const [partition, wanted] of offsetsByPartition) {
+    const offsets = wanted.map(({ offset }) => offset).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+    found.set(partition, await pickFromPartition(client, topic, partition, offsets))
+  }
+  return pointers.map(({ partition, offset }) => found.get(partition)?.get(offset) ?? null)
+}
+
+/** Offsets ascending. Each fetch brings what stands at the first one that is still wanted, and its neighbours. */
+async function pickFromPartition(
+  client: KafkaClient,
+  topic: string,
+  partition: number,
+  offsets: readonly bigint[],
+) {
+  const place = partitionToPlace(topic, partition)
+  const found = new Map<bigint, LogRecord>()
+  const layout = await client.layout(place.topic)
+  const leader = layout?.find((one) => one.partition === place.partition)?.leader
+  if (leader === undefined) return found
+  const broker = await client.broker(leader)
+  for (let index = 0; index < offsets.length; ) {
+    const from = offsets[index]!
+    const [fetched] = await fetchRecords(broker, {
+      topic: place.topic,
+      partitions: [{ partition: place.partition, offset: from }],
+      maxWaitMs: 0,
+      maxBytes: FETCH_BYTES,
+      partitionMaxBytes: FETCH_BYTES,
+    })
+    index++
+    if (fetched === undefined || fetched.errorCode === OFFSET_OUT_OF_RANGE) continue
+    if (fetched.errorCode !== 0) throw createErrorFromCode(fetched.errorCode)
+    const answer: Answer = {
+      partition,
+      from,
+      end: fetched.end,
+      bytes: fetched.bytes,
+      place: describePlace(place),
+    }
+    const next = answerNext(answer)
+    const wanted = new Set([from])
+    for (; index < offsets.length && offsets[index]! < next; index++) wanted.add(offsets[index]!)
+    for await (const { records } of answerToChunks(answer)) {
+      for (const record of records) if (wanted.has(record.offset)) found.set(record.offset, record)
+    }
+  }
+  return found
+}
+
+export interface Ends {
+  readonly first: bigint
+  readonly end: bigint
+}
+
+/** First offset and end of every partition of a topic, by Kafka's number of it. */
+export async function findEnds(
+  client: KafkaClient,
+  topic: string,
+  layout: readonly TopicPartition[],
+): Promise<ReadonlyMap<number, Ends>> {
+  const ends = new Map<number, Ends>()
+  for (const [leader, led] of Map.groupBy(layout, (one) => one.leader)) {
+    const broker = await client.broker(leader)
+    const ask = async (timestamp: string) => {
+      const partitions = led.map(({ partition }) => ({ partition, timestamp }))
+      // Isolation level 0: the end of what is durable, open transactions included.
+      const { responses } = await broker.listOffsets({ isolationLevel: 0, topics: [{ topic, partitions }] })
+      return new Map(responses[0]!.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]))
+    }
+    const [first, end] = [await ask(EARLIEST), await ask(LATEST)]
+    for (const { partition } of led)
+      ends.set(partition, { first: first.get(partition)!, end: end.get(partition)! })
+  }
+  return ends
+}
