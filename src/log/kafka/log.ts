@@ -29,7 +29,7 @@ export function createKafkaLog({ connection, topic, onLog }: KafkaLogOptions): K
   const client = createClient({ connection, clientId: 'spindexer', onLog })
   const appender = createAppender({ client, topic, signal, onLog })
   const name = kafkaLogName(topic, connection.brokers)
-  const readers = new Set<Promise<unknown>>()
+  const readers = new Set<Promise<void>>()
   const ask = <T>(attempt: string, question: () => Promise<T>): Promise<T> =>
     withRetry(attempt, { forMs: ASK_MS, signal }, question)
 
@@ -38,20 +38,12 @@ export function createKafkaLog({ connection, topic, onLog }: KafkaLogOptions): K
     append: (records) => appender.append(records),
     async *read(options) {
       if (signal.aborted) throw new Error('the log is closed')
-      const { promise, resolve } = Promise.withResolvers<void>()
-      readers.add(promise)
-      try {
-        yield* readKafka({
-          ...options,
-          signal: AbortSignal.any([options.signal, signal]),
-          connection,
-          topic,
-          onLog,
-        })
-      } finally {
-        readers.delete(promise)
-        resolve()
+      const onStart = (ended: Promise<void>) => {
+        readers.add(ended)
+        ended.then(() => readers.delete(ended))
       }
+      const either = AbortSignal.any([options.signal, signal])
+      yield* readKafka({ ...options, signal: either, connection, topic, onLog, onStart })
     },
     pick: (pointers) => ask(`reading ${name}`, () => pickRecords(client, topic, pointers)),
     groupMembers: (group) =>
@@ -63,7 +55,7 @@ export function createKafkaLog({ connection, topic, onLog }: KafkaLogOptions): K
       }),
     async close() {
       closing.abort()
-      await client.close()
+      await Promise.all([...readers, client.close()])
     },
   }
 }

@@ -12,6 +12,8 @@ export interface ReaderOptions extends ReadOptions {
   readonly connection: KafkaConnection
   readonly topic: string
   readonly onLog: (line: string) => void
+  /** Is given a promise that resolves once nothing of this reading is left. */
+  readonly onStart: (ended: Promise<void>) => void
 }
 
 type Item =
@@ -35,10 +37,16 @@ export async function* readKafka(options: ReaderOptions): AsyncGenerator<LogEven
     tasks.push(settled)
     return settled
   }
-  const end = () => channel.end()
-  signal.addEventListener('abort', end)
-  if (signal.aborted) end()
   const assigning = run(assign({ ...options, signal }, client, channel.push))
+  // At the signal and not when the iteration ends, since nobody may come for the next event any more. First the
+  // member's farewell to its coordinator, then the connections, then what waited for them.
+  const ended = aborted(signal).then(async () => {
+    channel.end()
+    await assigning
+    await client.close()
+    await Promise.all(tasks)
+  })
+  options.onStart(ended)
   try {
     for (
       let item = await channel.next();
@@ -65,12 +73,13 @@ export async function* readKafka(options: ReaderOptions): AsyncGenerator<LogEven
     }
   } finally {
     stop.abort()
-    signal.removeEventListener('abort', end)
-    // First the member's farewell to its coordinator, then the connections, then what waited for them.
-    await assigning
-    await client.close()
-    await Promise.all(tasks)
+    await ended
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
 /** Announces every assignment, and that the former one is over, until the signal is aborted. */
