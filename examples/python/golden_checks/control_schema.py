@@ -17,7 +17,8 @@ SCHEMA_PATH = Path(__file__).resolve().parents[3] / "schemas" / "control.json"
 
 
 @cache
-def _validator() -> Validator:
+def validator() -> Validator:
+    """The checker of control.json, which is made once."""
     schema = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
     kind = validator_for(schema)
     kind.check_schema(schema)
@@ -33,7 +34,7 @@ def check_control_schema(tally: Tally, what: str, value: bytes) -> None:
         content: Any = json.loads(value.decode())
     except (ValueError, RecursionError):
         return
-    by_schema = _validator().is_valid(content)
+    by_schema = validator().is_valid(content)
     try:
         parse_control(value)
     except Refused as refusal:
