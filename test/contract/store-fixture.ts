@@ -1,0 +1,178 @@
+// Small makers of what stores are fed with, and a whole state as plain data to compare.
+
+import type { Catalogue, Column, ColumnType, Dataset } from '../../src/codec/catalogue.ts'
+import type { Pointer } from '../../src/codec/record.ts'
+import { createFold, foldMutation } from '../../src/crdt/fold.ts'
+import type { Mutation, Operation } from '../../src/crdt/mutation.ts'
+import type { Stamp } from '../../src/crdt/stamp.ts'
+import type { Value } from '../../src/crdt/value.ts'
+import type {
+  Batch,
+  DefinitionStep,
+  LogIdentity,
+  PartitionStep,
+  SetAside,
+  Store,
+  StoredRow,
+  StoreReader,
+  StoreState,
+  StoreStatus,
+} from '../../src/store/store.ts'
+
+export const LOG: LogIdentity = {
+  logId: '0a1b2c3d-0000-4000-8000-000000000001',
+  copyId: '0a1b2c3d-0000-4000-8000-0000000000c1',
+  generation: 1,
+}
+
+export const ALL_TYPES: readonly ColumnType[] = [
+  'boolean',
+  'long',
+  'double',
+  'string',
+  'bytes',
+  'uuid',
+  'decimal',
+  'date',
+  'timestamp',
+  'json',
+]
+
+/** A stamp by its rank: `stampOf(2)` is greater than `stampOf(1)`. */
+export function stampOf(rank: number): Stamp {
+  return rank.toString(16).padStart(16, '0').padEnd(32, 'a') as Stamp
+}
+
+export interface DatasetShape {
+  readonly key?: Readonly<Record<string, ColumnType>>
+  readonly columns?: Readonly<Record<string, ColumnType>>
+  readonly required?: readonly string[]
+  readonly changedAt?: bigint
+}
+
+export function datasetOf(name: string, shape: DatasetShape = {}): Dataset {
+  const { key = { id: 'string' }, columns = {}, required = [], changedAt = 1n } = shape
+  return {
+    name,
+    key: Object.entries(key).map(([name, type]) => ({ name, type, symbols: null })),
+    columns: new Map(
+      Object.entries(columns).map(([name, type]): [string, Column] => [
+        name,
+        { name, type, symbols: null, required: required.includes(name) },
+      ]),
+    ),
+    fieldNames: [...Object.keys(key), ...Object.keys(columns)],
+    changedAt,
+  }
+}
+
+export function catalogueOf(offset: bigint, ...datasets: readonly Dataset[]): Catalogue {
+  return { offset, datasets: new Map(datasets.map((dataset) => [dataset.name, dataset])) }
+}
+
+export function definitionStep(
+  from: bigint,
+  catalogue: Catalogue,
+  more: Partial<DefinitionStep> = {},
+): DefinitionStep {
+  return { identity: LOG, from, catalogue, last: null, taken: 1, controls: 0, refused: [], ...more }
+}
+
+export function mutationOf(
+  operation: Operation,
+  dataset: string,
+  key: string | readonly string[],
+  rank: number,
+  columns: Readonly<Record<string, Value>> = {},
+): Mutation {
+  return {
+    stamp: stampOf(rank),
+    seq: null,
+    operation,
+    dataset,
+    key: typeof key === 'string' ? [key] : key,
+    columns: new Map(Object.entries(columns)),
+  }
+}
+
+export function foldOf(mutations: readonly Mutation[]): Batch['rows'] {
+  const fold = createFold()
+  for (const mutation of mutations) foldMutation(fold, mutation)
+  return fold
+}
+
+export function setAsideOf(pointer: Pointer, dataset: string | null, reason: string): SetAside {
+  return { ...pointer, dataset, reason, detail: 'a test', size: 7, appendMs: 1_000n }
+}
+
+export interface BatchShape {
+  readonly at?: bigint
+  readonly partition?: number
+  readonly from?: bigint
+  readonly parked?: readonly SetAside[]
+  readonly quarantined?: readonly SetAside[]
+  readonly origins?: Batch['origins']
+  readonly step?: Partial<PartitionStep>
+  readonly identity?: LogIdentity
+}
+
+/** A batch of one partition whose counts follow from what is in it. */
+export function batchOf(mutations: readonly Mutation[], shape: BatchShape = {}): Batch {
+  const { at = 1n, partition = 0, from = 0n, parked = [], quarantined = [], origins = [] } = shape
+  const consumed = mutations.length + parked.length + quarantined.length
+  const step: PartitionStep = {
+    partition,
+    from,
+    next: from + BigInt(consumed),
+    last: null,
+    consumed,
+    merged: mutations.length,
+    parked: parked.length,
+    quarantined: quarantined.length,
+    controls: 0,
+    newestStamp: null,
+    newestAppendMs: null,
+    ...shape.step,
+  }
+  return {
+    identity: shape.identity ?? LOG,
+    catalogueOffset: at,
+    rows: foldOf(mutations),
+    steps: [step],
+    parked,
+    quarantined,
+    origins,
+  }
+}
+
+/** The state of a store that is not refused. */
+export async function loadState(store: Store): Promise<StoreState> {
+  const state = await store.load(LOG)
+  if (state.type === 'refused') throw new Error(state.what)
+  return state
+}
+
+/** A store bound to LOG whose D is 1 and whose datasets are these. */
+export async function prepare(store: Store, ...datasets: readonly Dataset[]): Promise<void> {
+  await loadState(store)
+  const result = await store.define(definitionStep(0n, catalogueOf(1n, ...datasets)))
+  if (result.type !== 'committed') throw new Error(`the definitions were not taken: ${result.type}`)
+}
+
+export async function rowsOf(reader: StoreReader, dataset: string): Promise<StoredRow[]> {
+  const rows: StoredRow[] = []
+  for await (const row of reader.rows(dataset)) rows.push(row)
+  return rows
+}
+
+export interface WholeState {
+  readonly status: StoreStatus
+  readonly rows: ReadonlyMap<string, readonly StoredRow[]>
+}
+
+/** Everything that a reader can see. */
+export async function wholeState(reader: StoreReader): Promise<WholeState> {
+  const rows = new Map<string, StoredRow[]>()
+  for (const name of (await reader.catalogue()).datasets.keys()) rows.set(name, await rowsOf(reader, name))
+  return { status: await reader.status(), rows }
+}
