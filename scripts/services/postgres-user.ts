@@ -1,12 +1,14 @@
 // Who runs Postgres, and where that user can read its programs and write its data.
 import { spawnSync } from 'node:child_process'
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import {
+  chmodSync,
   cpSync,
   existsSync,
   lstatSync,
   mkdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -39,7 +41,8 @@ export function postgresHome(version: PostgresVersion, user: User | undefined): 
   const copy = join(user ? systemHome : join(homedir(), '.cache/spindexer'), `postgres-${versionOf(home)}`)
   if (!existsSync(copy)) copyHome(home, copy)
   if (canRun(copy, user)) return copy
-  throw new Error(`Postgres ${version} does not run from ${copy}: ${runVersion(copy, user).stderr}`)
+  const { error, stderr } = runVersion(copy, user)
+  throw new Error(`Postgres ${version} does not run from ${copy}: ${error?.message ?? stderr}`)
 }
 
 /**
@@ -49,15 +52,15 @@ export function postgresHome(version: PostgresVersion, user: User | undefined): 
 export function dataHome(dir: string, user: User | undefined): string {
   const wanted = join(dir, 'data')
   if (canEnter(dir, user)) return wanted
-  const elsewhere = join(systemHome, `data-${createHash('sha256').update(dir).digest('hex').slice(0, 12)}`)
-  mkdirSync(elsewhere, { recursive: true, mode: 0o755 })
   const found = lstatSync(wanted, { throwIfNoEntry: false })
-  if (!found) symlinkSync(join(elsewhere, 'data'), wanted)
-  else if (!found.isSymbolicLink()) {
-    throw new Error(
-      `${wanted}: the user \`nobody\`, who runs Postgres for root, cannot get there (chmod o+x)`,
-    )
-  }
+  if (found?.isSymbolicLink()) return readlinkSync(wanted)
+  if (found)
+    throw new Error(`${wanted}: \`nobody\`, who runs Postgres for root, cannot get there (chmod o+x)`)
+  // At random, not by the checkout's path: one made anew at the same place must not find the old one's data.
+  const elsewhere = join(systemHome, `data-${randomBytes(6).toString('hex')}`)
+  makeOpenDir(systemHome)
+  makeOpenDir(elsewhere)
+  symlinkSync(join(elsewhere, 'data'), wanted)
   return join(elsewhere, 'data')
 }
 
@@ -108,9 +111,14 @@ function versionOf(home: string): string {
   return JSON.parse(readFileSync(join(dirname(home), 'package.json'), 'utf8')).version
 }
 
+/** A directory that others may pass, whatever the umask. */
+export function makeOpenDir(dir: string): void {
+  if (mkdirSync(dir, { recursive: true })) chmodSync(dir, 0o755)
+}
+
 function copyHome(home: string, copy: string): void {
   const root = dirname(copy)
-  mkdirSync(root, { recursive: true, mode: 0o755 })
+  makeOpenDir(root)
   const partial = `${copy}.${randomBytes(4).toString('hex')}.partial`
   const native = join(partial, 'native')
   try {

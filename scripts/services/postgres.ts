@@ -4,7 +4,7 @@ import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, wri
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { Client } from 'pg'
-import { dataHome, postgresHome, postgresUser, type User } from './postgres-user.ts'
+import { dataHome, makeOpenDir, postgresHome, postgresUser, type User } from './postgres-user.ts'
 import { commandLine, end, identify } from './process.ts'
 import { type OrderlyStop, type Service, type StartOptions, startService } from './service.ts'
 import type { PostgresVersion } from './versions.ts'
@@ -39,7 +39,7 @@ const environment = { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' }
 
 export async function startPostgres(options: PostgresOptions): Promise<PostgresService> {
   const dir = resolve(options.dir)
-  mkdirSync(dir, { recursive: true })
+  makeOpenDir(dir)
   const user = postgresUser()
   const home = postgresHome(options.version, user)
   const data = dataHome(dir, user)

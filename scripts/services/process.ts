@@ -21,7 +21,8 @@ export interface Command {
 
 /**
  * How long a process lives: 'detached' until somebody ends it, or no longer than this Node process,
- * whatever ends that. `signal` asks it to go, `removeDir` is deleted after it.
+ * whatever ends that. `signal` asks it to go, `removeDir` is deleted after it, and
+ * so is the directory around that once nothing is left there.
  */
 export type Life = 'detached' | { readonly signal: 'KILL' | 'QUIT'; readonly removeDir?: string }
 
@@ -66,7 +67,7 @@ function watch(identity: Identity, signal: string, removeDir = ''): () => void {
     '  while [ "$(start "$1")" = "$2" ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i+1)); done',
     '  [ "$(start "$1")" = "$2" ] && kill -KILL "$1"',
     'fi',
-    '[ -z "$4" ] || rm -rf -- "$4"',
+    '[ -z "$4" ] || { rm -rf -- "$4"; rmdir -- "$(dirname -- "$4")" 2>/dev/null; }',
   ].join('\n')
   const args = ['-c', script, 'sh', `${identity.pid}`, identity.startTicks, signal, removeDir]
   const watchdog = spawn('/bin/sh', args, { cwd: '/', stdio: ['pipe', 'ignore', 'ignore'], detached: true })

@@ -46,7 +46,7 @@ export interface StartOptions {
    * service ends with this process, however that ends.
    */
   readonly detached?: (process: Identity, ports: readonly number[]) => void
-  /** Delete `dir` if this process disappears without having called stop(). */
+  /** Delete `dir`, then an empty directory around it, if this process disappears without a stop(). */
   readonly removeDirWhenOrphaned?: boolean
 }
 

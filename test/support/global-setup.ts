@@ -7,7 +7,7 @@ import { startKafka } from '../../scripts/services/kafka.ts'
 import { startPostgres } from '../../scripts/services/postgres.ts'
 import { startRegistry } from '../../scripts/services/registry.ts'
 import type { Service } from '../../scripts/services/service.ts'
-import { createTemporaryDir } from '../../scripts/services/temporary-dir.ts'
+import { createTemporaryDir, type TemporaryDir } from '../../scripts/services/temporary-dir.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -28,13 +28,14 @@ const starters = {
  * answers GET /<name> with the address once the service is up. A run that asks for none starts none.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const dir = createTemporaryDir('test')
+  let dir: TemporaryDir | undefined
   const started = new Map<string, Promise<Service>>()
 
   const server = createServer(async (request, response) => {
     const name = request.url?.slice(1) ?? ''
     try {
       if (!isName(name)) throw new Error(`no such service: ${name}`)
+      dir ??= createTemporaryDir('test')
       const service = started.get(name) ?? starters[name](join(dir.path, name))
       started.set(name, service)
       response.end(JSON.stringify(await service))
@@ -52,7 +53,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     const services = await Promise.allSettled(started.values())
     // Nobody needs their data any more, so nothing is gained by an orderly end.
     await Promise.all(services.map((one) => one.status === 'fulfilled' && one.value.kill('SIGKILL')))
-    dir.remove()
+    dir?.remove()
   }
 }
 
