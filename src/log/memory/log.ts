@@ -153,7 +153,11 @@ export function createMemoryLog(options: MemoryLogOptions): MemoryLog {
         if (chunk.next === chunk.end) reported.set(partition, chunk.end)
         yield chunk
       }
-      if (isIdle && seenConnection === connection && isAssigned()) await change(signal)
+      // A member without partitions sees a reconnection here, or it would never wait again.
+      if (isIdle && seenConnection !== connection) {
+        seenConnection = connection
+        yield { type: 'reconnected' }
+      } else if (isIdle && isAssigned()) await change(signal)
     }
     return false
   }
