@@ -5,13 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 /** Waits between tries, milliseconds; the last one repeats. Half a minute in all before the last is reached. */
 const WAITS_MS = [50, 100, 250, 500, 1_000, 2_000, 5_000] as const
 
-export interface Retry {
-  /**
-   * Runs `attempt` until it succeeds. An error for which `isTransient` is true is reported and waited for, without an
-   * end; any other is thrown. Once the signal is aborted the last error is thrown.
-   */
-  <T>(what: string, attempt: () => Promise<T>): Promise<T>
-}
+/**
+ * Runs `attempt` until it succeeds. An error for which `isTransient` is true is reported and waited for, without an
+ * end; any other is thrown. Once the signal is aborted the last error is thrown.
+ */
+export type Retry = <T>(what: string, attempt: () => Promise<T>) => Promise<T>
 
 export interface RetryOptions {
   readonly isTransient: (error: unknown) => boolean
