@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { usageFailure } from './errors.ts'
-import { maskSecrets, maskWhole } from './secrets.ts'
+import { maskSecrets } from './secrets.ts'
 import { SETTINGS, type Setting, type SettingName } from './settings.ts'
 
 export interface ResolvedSetting extends Setting {
@@ -57,8 +57,7 @@ export function resolveConfig({ flags, env, directory }: ConfigSources): Config 
 
 /** A setting's value for people: secrets masked. */
 export function maskSetting(setting: ResolvedSetting): string | null {
-  if (setting.value === null || setting.secret === 'no') return setting.value
-  return setting.secret === 'whole' ? maskWhole(setting.value) : maskSecrets(setting.value)
+  return setting.value === null || !setting.isSecret ? setting.value : maskSecrets(setting.value)
 }
 
 type Variables = Readonly<Record<string, string | undefined>>
@@ -66,7 +65,7 @@ type Variables = Readonly<Record<string, string | undefined>>
 function fromVariables(setting: Setting, variables: Variables, source: string): ResolvedSetting | null {
   const value = variables[setting.name]
   const fileName = `${setting.name}_FILE`
-  const path = setting.secret === 'no' ? undefined : variables[fileName]
+  const path = setting.isSecret ? variables[fileName] : undefined
   if (value !== undefined && path !== undefined && path !== '') {
     throw usageFailure(
       `${setting.name} and ${fileName} are both set in the ${source}.`,
@@ -104,7 +103,8 @@ function readDotEnv(directory: string): Variables {
 
 /** Names that look like ours and are not: a slip of the pen would otherwise change nothing, silently. */
 function unknownNames(variables: Variables, source: string): string[] {
-  const known = new Set(SETTINGS.flatMap((setting) => [setting.name, `${setting.name}_FILE`] as string[]))
+  const known = new Set<string>(SETTINGS.map(({ name }) => name))
+  for (const { name, isSecret } of SETTINGS) if (isSecret) known.add(`${name}_FILE`)
   return Object.keys(variables)
     .filter((name) => name.startsWith('SPINDEXER_') && !known.has(name))
     .map((name) => `${name} (in ${source}) is not a setting of spindexer; \`spindexer config\` lists them.`)
@@ -113,3 +113,27 @@ function unknownNames(variables: Variables, source: string): string[] {
 function orNull(text: string): string | null {
   return text === '' ? null : text
 }
+
+/** The value of a setting that a command cannot do without; else a usage failure that says how to set it. */
+export function requireSetting(config: Config, name: 'SPINDEXER_LOG' | 'DATABASE_URL'): string {
+  const value = config.get(name)
+  if (value !== null) return value
+  if (config.get('SPINDEXER_LOG') === null && config.get('DATABASE_URL') === null) {
+    throw usageFailure(
+      'nothing is configured: neither SPINDEXER_LOG (the log) nor DATABASE_URL (the database of a node) is set',
+      `set them in the environment or in .env, for example\n${EXAMPLES}\n  \`make up\` starts both services on this machine and writes these settings into .env`,
+    )
+  }
+  throw usageFailure(
+    name === 'SPINDEXER_LOG'
+      ? 'SPINDEXER_LOG is not set: this command needs to know the log'
+      : 'DATABASE_URL is not set: this command needs the database of a node',
+    `set it in the environment or in .env, for example\n    ${EXAMPLE[name]}`,
+  )
+}
+
+const EXAMPLE = {
+  SPINDEXER_LOG: 'SPINDEXER_LOG=kafka://127.0.0.1:9092/spindexer',
+  DATABASE_URL: 'DATABASE_URL=postgres://user:password@127.0.0.1:5432/spindexer',
+} as const
+const EXAMPLES = `    ${EXAMPLE.SPINDEXER_LOG}\n    ${EXAMPLE.DATABASE_URL}`

@@ -21,6 +21,8 @@ export interface Context {
   readonly io: Io
   readonly config: Config
   readonly out: Output
+  /** Prints a line for those who debug. */
+  readonly debug: (line: string) => void
 }
 
 /** Settles the settings of one command line and says what is odd about them. */
@@ -34,7 +36,8 @@ export function createContext(io: Io, command: Command): Context {
   const config = resolveConfig({ flags, env: io.env, directory: io.directory })
   const out = createOutput(io, { json: options.json === true })
   for (const warning of config.warnings) out.say(`warning: ${warning}`)
-  return { io, config, out }
+  const isDebug = config.get('SPINDEXER_DEBUG') === '1'
+  return { io, config, out, debug: (line) => isDebug && out.say(line) }
 }
 
 /** `--schema-registry` is `schemaRegistry` among Commander's options. */

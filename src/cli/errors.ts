@@ -7,6 +7,8 @@ export const EXIT_DONE = 0
 export const EXIT_FAILED = 1
 export const EXIT_USAGE = 2
 
+const PROBLEMS_SHOWN_MAX = 10
+
 /** How a command ends other than by doing what it was asked: carried up to `main`, which prints it. */
 export class Failure extends Error {
   readonly remedy: string | null
@@ -26,9 +28,13 @@ export function usageFailure(what: string, remedy: string): Failure {
 }
 
 /** Several things that forbid going on, each with its remedy. */
-export function problemsFailure(what: string, problems: readonly Problem[]): Failure {
-  const lines = problems.map((problem) => `  - ${problem.what}\n    ${problem.remedy}`)
-  return new Failure(`${what}\n${lines.join('\n')}`)
+export function problemsFailure(problems: readonly Problem[]): Failure {
+  const [first, ...others] = problems
+  if (first !== undefined && others.length === 0) return new Failure(first.what, first.remedy)
+  const shown = problems.slice(0, PROBLEMS_SHOWN_MAX)
+  const lines = shown.map((problem) => `  - ${problem.what}\n    ${problem.remedy}`)
+  if (problems.length > shown.length) lines.push(`  … and ${problems.length - shown.length} more`)
+  return new Failure(`there are ${problems.length} problems\n${lines.join('\n')}`)
 }
 
 /**
@@ -39,28 +45,31 @@ export function explainError(error: unknown, debug: boolean): { text: string; ex
   const exitCode = error instanceof Failure ? error.exitCode : EXIT_FAILED
   const remedy = error instanceof Failure ? error.remedy : knownRemedy(error)
   const lines = [`spindexer: ${messageOf(error)}`]
-  if (remedy !== null) lines.push(`  ${remedy}`)
+  if (remedy !== null && remedy !== '') lines.push(`  ${remedy}`)
   if (debug) lines.push(stackOf(error))
   else if (remedy === null && !(error instanceof Failure)) {
-    lines.push('  Set SPINDEXER_DEBUG=1 to see where it comes from.')
+    lines.push('  set SPINDEXER_DEBUG=1 to see where it comes from')
   }
   return { text: maskSecrets(lines.join('\n')), exitCode }
 }
 
 /** What errors of systems below us usually mean, by their code. */
 const REMEDIES: ReadonlyMap<string, string> = new Map([
-  ['ECONNREFUSED', 'Nothing listens there: check the address, and that the service runs (`make up` starts one).'],
-  ['ENOTFOUND', 'That host name does not resolve: check the address.'],
-  ['EAI_AGAIN', 'That host name does not resolve just now: check the address and the network.'],
-  ['ETIMEDOUT', 'The service did not answer in time: check the address and the network.'],
-  ['ECONNRESET', 'The service closed the connection: check its log, then try again.'],
-  ['28P01', 'Postgres refuses the password: check DATABASE_URL.'],
-  ['28000', 'Postgres refuses this user: check DATABASE_URL.'],
-  ['3D000', 'The database of DATABASE_URL does not exist: create it, or correct the name.'],
-  ['42501', 'The role of DATABASE_URL lacks a right: grant it, or use another role.'],
-  ['ENOENT', 'Check the path.'],
-  ['EACCES', 'Check the rights of the file.'],
-  ['EISDIR', 'Give a file, not a directory.'],
+  [
+    'ECONNREFUSED',
+    'nothing listens there: check the address, and that the service runs (`make up` starts one here)',
+  ],
+  ['ENOTFOUND', 'that host name does not resolve: check the address'],
+  ['EAI_AGAIN', 'that host name does not resolve just now: check the address and the network'],
+  ['ETIMEDOUT', 'the service did not answer in time: check the address and the network'],
+  ['ECONNRESET', 'the service closed the connection: check its log, then try again'],
+  ['28P01', 'Postgres refuses the password: check DATABASE_URL'],
+  ['28000', 'Postgres refuses this user: check DATABASE_URL'],
+  ['3D000', 'the database of DATABASE_URL does not exist: create it, or correct the name'],
+  ['42501', 'the role of DATABASE_URL lacks a right: grant it, or use another role'],
+  ['ENOENT', 'check the path'],
+  ['EACCES', 'check the rights of the file'],
+  ['EISDIR', 'give a file, not a directory'],
 ])
 
 function knownRemedy(error: unknown): string | null {
@@ -79,7 +88,11 @@ function* causesOf(error: unknown): Generator<object> {
     const each = queue.shift()
     if (typeof each !== 'object' || each === null) continue
     yield each
-    const { cause, originalError, errors } = each as { cause?: unknown; originalError?: unknown; errors?: unknown }
+    const { cause, originalError, errors } = each as {
+      cause?: unknown
+      originalError?: unknown
+      errors?: unknown
+    }
     queue.push(cause, originalError, ...(Array.isArray(errors) ? errors : []))
   }
 }

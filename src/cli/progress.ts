@@ -37,10 +37,14 @@ export function startProgress({ stderr, label, unit, total }: ProgressOptions): 
     return `${label}: ${formatCount(done)}${of} ${unit}, ${formatCount(rate())}/s`
   }
 
-  const timer = setInterval(
-    () => stderr.write(terminal ? `\r\u001b[K${line()}` : `${line()}\n`),
-    terminal ? TERMINAL_MS : PLAIN_MS,
-  )
+  let printed = 0
+  function print(): void {
+    // A line that says the same again is no progress.
+    if (done === printed) return
+    printed = done
+    stderr.write(terminal ? `\r\u001b[K${line()}` : `${line()}\n`)
+  }
+  const timer = setInterval(print, terminal ? TERMINAL_MS : PLAIN_MS)
   timer.unref()
 
   return {

@@ -12,8 +12,3 @@ export function maskSecrets(text: string): string {
       .replace(/((?:ssl)?password\s*=\s*)'[^']*'/gi, `$1${MASK}`)
   )
 }
-
-/** A secret that is nothing but a secret. */
-export function maskWhole(text: string): string {
-  return text === '' ? '' : MASK
-}

@@ -2,12 +2,14 @@
 
 import type { TypedChange } from '../codec/line.ts'
 import { createStamp, stampToIso, ZERO_ORIGIN } from '../crdt/stamp.ts'
-import { createProblemList, type Entry, type LineProblem, type Source } from './source.ts'
-import { createTieCheck, createTieIndex, type Tie } from './ties.ts'
+import { createProblemList, type Entry, type LineProblem, type ProblemList, type Source } from './source.ts'
+import { createTieCheck, createTieIndex, type Tie, type TieCheck } from './ties.ts'
 
 export interface CheckOptions {
   /** A timestamp beyond this (nanoseconds since 1970) would be ahead of the log's clock. */
   readonly latestNs: bigint
+  /** For a source that can be read only once; else null, and the source is read again where that is needed. */
+  readonly ties: TieCheck | null
   readonly signal: AbortSignal
   readonly onProgress: (lines: number) => void
 }
@@ -15,6 +17,8 @@ export interface CheckOptions {
 export interface CheckResult {
   /** Lines that hold a valid change. */
   readonly valid: number
+  /** Those of them that do not bring their timestamp. */
+  readonly unstamped: number
   /** Lines that do not; the first ones are in `problems`. */
   readonly invalid: number
   readonly problems: readonly LineProblem[]
@@ -26,29 +30,38 @@ export interface CheckResult {
 /** Reads the source once, and once more where rows and timestamps repeat. */
 export async function checkSource(source: Source, options: CheckOptions): Promise<CheckResult> {
   const problems = createProblemList()
+  const tieProblems = createProblemList()
   const index = createTieIndex()
   let valid = 0
+  let unstamped = 0
+
+  function take(change: TypedChange, line: number): void {
+    valid++
+    if (change.timeNs === null) unstamped++
+    if (options.ties === null) index.add(change)
+    else noteTie(tieProblems, options.ties.see(change, line))
+  }
+
   let seen = 0
   for await (const entries of source()) {
     options.signal.throwIfAborted()
     for (const entry of entries) {
       const fault = faultOf(entry, options.latestNs)
       if (fault !== null) problems.add({ line: entry.line, what: fault })
-      else if (entry.type === 'change') {
-        valid++
-        index.add(entry.change)
-      }
+      else if (entry.type === 'change') take(entry.change, entry.line)
     }
     seen += entries.length
     options.onProgress(seen)
   }
-  const ties = await findTies(source, index.findSuspects(), options)
+  const suspects = index.findSuspects()
+  if (suspects !== null) await findTies(source, suspects, options, tieProblems)
   return {
     valid,
+    unstamped,
     invalid: problems.count(),
     problems: problems.first(),
-    ties: ties.count(),
-    tieProblems: ties.first(),
+    ties: tieProblems.count(),
+    tieProblems: tieProblems.first(),
   }
 }
 
@@ -65,21 +78,22 @@ export function describeTie({ earlierLine, about }: Tie): string {
   return `it has the timestamp of line ${earlierLine}, and they disagree about ${about}`
 }
 
+function noteTie(problems: ProblemList, tie: Tie | null): void {
+  if (tie !== null) problems.add({ line: tie.line, what: describeTie(tie) })
+}
+
 async function findTies(
   source: Source,
-  suspects: ((change: TypedChange) => boolean) | null,
+  suspects: (change: TypedChange) => boolean,
   { latestNs, signal }: CheckOptions,
-) {
-  const problems = createProblemList()
-  if (suspects === null) return problems
+  problems: ProblemList,
+): Promise<void> {
   const ties = createTieCheck()
   for await (const entries of source()) {
     signal.throwIfAborted()
     for (const entry of entries) {
       if (entry.type === 'bad' || faultOf(entry, latestNs) !== null || !suspects(entry.change)) continue
-      const tie = ties.see(entry.change, entry.line)
-      if (tie !== null) problems.add({ line: entry.line, what: describeTie(tie) })
+      noteTie(problems, ties.see(entry.change, entry.line))
     }
   }
-  return problems
 }

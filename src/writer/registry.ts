@@ -38,9 +38,7 @@ export async function registerMutationSchema(url: string, subject: string): Prom
   }
 }
 
-function parseAddress(
-  text: string,
-): {
+function parseAddress(text: string): {
   readonly host: string
   readonly auth?: { readonly username: string; readonly password: string }
 } | null {

@@ -88,12 +88,9 @@ export async function sendSource(source: Source, options: SendOptions): Promise<
       problems.add({ line: entry.line, what: describeTie(tie) })
       return false
     }
-    if (options.skipInvalid) {
-      skipped++
-      return true
-    }
     problems.add({ line: entry.line, what: fault! })
-    return false
+    if (options.skipInvalid) skipped++
+    return options.skipInvalid
   }
 
   let isWhole = true

@@ -18,6 +18,8 @@ export function addConfigCommand(parent: Command, io: Io): void {
         meaning: setting.meaning,
       }))
       await out.table(rows)
-      out.say('Secrets may also come from files: NAME_FILE names one (DATABASE_URL_FILE, KAFKA_SASL_PASSWORD_FILE, …).')
+      out.say(
+        'Secrets may also come from files: NAME_FILE names one (DATABASE_URL_FILE, KAFKA_SASL_PASSWORD_FILE, …).',
+      )
     })
 }

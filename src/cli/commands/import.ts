@@ -1,0 +1,53 @@
+// `import DATASET FILE`: rows into the log, as upserts.
+
+import type { Command } from 'commander'
+import { parseTimestamp } from '../../codec/values.ts'
+import { createRowSource } from '../../writer/json-source.ts'
+import { createContext, type Io } from '../context.ts'
+import { usageFailure } from '../errors.ts'
+import { type PublishOptions, publishFrom } from '../publishing.ts'
+import { requireDataset } from './datasets-show.ts'
+
+interface Options extends PublishOptions {
+  readonly timestamp?: string
+}
+
+export function addImportCommand(parent: Command, io: Io): void {
+  parent
+    .command('import')
+    .summary('send the rows of a file to the log')
+    .description(
+      'Sends each row of a file (JSON lines: an object of column names and values; also gzip) as an upsert. Checked whole first, as with publish.',
+    )
+    .argument('<dataset>', 'the dataset that the rows belong to')
+    .argument('<file>', 'JSON lines, or - for stdin')
+    .option(
+      '--timestamp <time>',
+      'the time of every row: with it an import can be repeated and is the same messages (default: now)',
+    )
+    .option('--skip-invalid', 'leave rows out that can not be published, instead of refusing the file')
+    .option('--dry-run', 'check only, send nothing')
+    .addHelpText('after', HELP)
+    .action(async (name: string, path: string, options: Options, command: Command) => {
+      const context = createContext(io, command)
+      const timeNs = readTime(options.timestamp)
+      if (timeNs !== null && options.dryRun !== true) context.out.say(REPEATABLE)
+      await publishFrom(context, path, options, (open, catalogue) =>
+        createRowSource(open, requireDataset(catalogue, name), timeNs),
+      )
+    })
+}
+
+const REPEATABLE =
+  'All rows get the same timestamp: importing this file again changes nothing. A changed edition of it needs a later one; under the same it wins or loses row by row, as chance has it.'
+
+function readTime(text: string | undefined): bigint | null {
+  if (text === undefined) return null
+  const parsed = parseTimestamp(text)
+  if (parsed.type === 'time') return parsed.timeNs
+  throw usageFailure(`--timestamp ${text}: ${parsed.detail}`, 'for example --timestamp 2022-11-01T00:00:00Z')
+}
+
+const HELP = `
+Example:
+  $ spindexer import tracks tracks.jsonl.gz --timestamp 2022-11-01T00:00:00Z`

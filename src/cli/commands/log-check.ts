@@ -1,0 +1,34 @@
+// `log check`: whether the log can be trusted, and what to do when it can not.
+
+import type { Command } from 'commander'
+import { createContext, type Io } from '../context.ts'
+import { withCheckedLog } from '../log-access.ts'
+
+export function addLogCheckCommand(parent: Command, io: Io): void {
+  parent
+    .command('check')
+    .summary('check that nothing of the log is or can be lost')
+    .description(
+      "Checks the log's settings and that every partition begins with the genesis of one and the same log. Says what is wrong, and what to do about it.",
+    )
+    .addHelpText('after', '\nExample:\n  $ spindexer log check')
+    .action(async (_options: unknown, command: Command) => {
+      const context = createContext(io, command)
+      await withCheckedLog(context, async ({ description, genesis }) => {
+        const { out } = context
+        out.say(`${description.name} is sound.`)
+        await out.record({ ...genesis })
+        if (out.json) return
+        const states = [
+          ...description.partitions,
+          ...(description.definitions ? [description.definitions] : []),
+        ]
+        await out.write('\n')
+        await out.table(states.map(({ partition, end }) => ({ partition: nameOf(partition), records: end })))
+      })
+    })
+}
+
+function nameOf(partition: number): string {
+  return partition < 0 ? 'definitions' : String(partition)
+}

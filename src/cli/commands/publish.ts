@@ -1,0 +1,37 @@
+// `publish FILE|-`: changes from JSON lines into the log.
+
+import type { Command } from 'commander'
+import { createChangeSource } from '../../writer/json-source.ts'
+import { createContext, type Io } from '../context.ts'
+import { type PublishOptions, publishFrom } from '../publishing.ts'
+
+export function addPublishCommand(parent: Command, io: Io): void {
+  parent
+    .command('publish')
+    .summary('send changes to the log')
+    .description(
+      'Sends the changes of a file (JSON lines, also gzip) to the log. A file is checked whole against the definitions in the log first: if a line is wrong, nothing is sent. Stdin (-) is sent as it comes and stops at the first bad line.',
+    )
+    .argument('<file>', 'JSON lines, or - for stdin')
+    .option('--skip-invalid', 'leave lines out that can not be published, instead of refusing the file')
+    .option('--dry-run', 'check only, send nothing')
+    .addHelpText('after', HELP)
+    .action(async (path: string, options: PublishOptions, command: Command) => {
+      await publishFrom(createContext(io, command), path, options, createChangeSource)
+    })
+}
+
+const HELP = `
+A line is one change of one row:
+  {"dataset":"tracks","operation":"upsert","data":{"id":"t1","title":"Blue","plays":7}}
+  {"dataset":"tracks","operation":"update","data":{"id":"t1","plays":8}}
+  {"dataset":"tracks","operation":"delete","data":{"id":"t1"}}
+
+"timestamp" (nanoseconds in digits, or a time with a zone) is optional: without it the
+change is stamped now. Lines that bring their own can be published again and are the
+same messages; but a changed edition of a file under the same timestamps wins or loses
+row by row, as chance has it: give the changed lines later timestamps.
+
+Example:
+  $ spindexer publish changes.jsonl.gz
+  $ echo '{"dataset":"tracks","operation":"delete","data":{"id":"t1"}}' | spindexer publish -`

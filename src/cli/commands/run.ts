@@ -1,0 +1,175 @@
+// `run`: the node itself.
+
+import { randomUUID } from 'node:crypto'
+import type { Command } from 'commander'
+import type { NodeEvent } from '../../node/context.ts'
+import { createRetry } from '../../node/retry.ts'
+import { runNode } from '../../node/run.ts'
+import type { Database, OpenedLog } from '../compose.ts'
+import { requireSetting } from '../config.ts'
+import { type Context, createContext, type Io } from '../context.ts'
+import { explainError, Failure, problemsFailure } from '../errors.ts'
+import { withDatabase, withLog } from '../log-access.ts'
+import { countOf, formatCount, type Progress, startProgress } from '../progress.ts'
+
+interface Options {
+  readonly untilEnd?: boolean
+  readonly failOnQuarantine?: boolean
+}
+
+export function addRunCommand(parent: Command, io: Io): void {
+  parent
+    .command('run')
+    .summary('run the node')
+    .description(
+      'Reads the log and merges it into the database, until it is stopped (Ctrl-C, SIGTERM). Several processes on one database divide the partitions between them. While the log or the database is away it waits.',
+    )
+    .option(
+      '--until-end',
+      'end, with exit code 0, once everything is processed that the log held at the start',
+    )
+    .option(
+      '--fail-on-quarantine',
+      'end, with exit code 1, when this run has quarantined a message or refused a definition',
+    )
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ spindexer run\n  $ spindexer run --until-end --fail-on-quarantine',
+    )
+    .action(async (options: Options, command: Command) => {
+      const context = createContext(io, command)
+      // Both are looked at before either is opened: the first message says all that is missing.
+      requireSetting(context.config, 'SPINDEXER_LOG')
+      requireSetting(context.config, 'DATABASE_URL')
+      await withDatabase(context, (database) =>
+        withLog(context, (opened) => run(context, database, opened, options)),
+      )
+    })
+}
+
+async function run(
+  context: Context,
+  database: Database,
+  { log }: OpenedLog,
+  options: Options,
+): Promise<void> {
+  const { io, out } = context
+  const { checkMembership, isTransient } = await import('../compose.ts')
+  const ending = new AbortController()
+  const signal = AbortSignal.any([io.signal, ending.signal])
+  const reporter = createReporter(context)
+  const onEvent = (event: NodeEvent) => {
+    reporter.emit(event)
+    if (options.failOnQuarantine === true && reporter.quarantined() > 0) ending.abort()
+  }
+  const retry = createRetry({
+    isTransient,
+    onWait: (what, error, _tries, waitMs) => reporter.emit({ type: 'waiting', what, error, waitMs }),
+    signal,
+  })
+  try {
+    const migrated = await retry('prepare the database', () =>
+      database.migrate((text) => out.say(`warning: ${text}`)),
+    )
+    if (migrated.type === 'refused') throw new Failure(migrated.what, migrated.remedy)
+    const workerId = randomUUID()
+    const group = `spindexer-${await retry('read the node id', () => database.nodeId())}`
+    await retry('register this worker', () => database.registerWorker(workerId))
+    const outcome = await runNode({
+      log,
+      store: database.store(),
+      scope: { type: 'group', group, member: workerId },
+      signal,
+      untilEnd: options.untilEnd === true,
+      isTransient,
+      emit: onEvent,
+      checkMembership: () => checkMembership(log, database, group, workerId),
+    })
+    if (outcome.type === 'refused') throw problemsFailure(outcome.problems)
+    out.say(`${outcome.type === 'ended' ? 'Caught up' : 'Stopped'}: ${reporter.summary()}`)
+  } catch (error) {
+    // Asked to end while it was waiting for a service.
+    if (!signal.aborted || !isTransient(error)) throw error
+    out.say('Stopped.')
+  } finally {
+    reporter.end()
+  }
+  if (options.failOnQuarantine === true && reporter.quarantined() > 0) {
+    throw new Failure(
+      `${countOf(reporter.quarantined(), 'message')} quarantined or refused`,
+      '`spindexer status` says why; without --fail-on-quarantine the node goes on',
+    )
+  }
+  if (options.untilEnd === true && io.signal.aborted) throw new Failure('stopped before the end was reached')
+}
+
+interface Reporter {
+  emit(event: NodeEvent): void
+  /** Messages quarantined and definitions refused so far. */
+  quarantined(): number
+  summary(): string
+  end(): void
+}
+
+const WAITING_EVERY_MS = 10_000
+
+/** Words about a running node: what changes, what is odd, and how fast it goes. */
+function createReporter({ io, out, debug }: Context): Reporter {
+  const progress: Progress = startProgress({
+    stderr: io.stderr,
+    label: 'processed',
+    unit: 'messages',
+    total: null,
+  })
+  const counts = { consumed: 0, merged: 0, parked: 0, quarantined: 0, refused: 0 }
+  let saidWaitingMs = Number.NEGATIVE_INFINITY
+
+  function count(event: NodeEvent & { readonly type: 'committed' }): void {
+    for (const name of ['consumed', 'merged', 'parked', 'quarantined'] as const) counts[name] += event[name]
+    progress.update(counts.consumed)
+  }
+
+  return {
+    emit(event) {
+      switch (event.type) {
+        case 'committed':
+          return count(event)
+        case 'started':
+          return out.say(`Node of log ${event.identity.logId}, ${countOf(event.partitions, 'partition')}.`)
+        case 'warning':
+          return out.say(`warning: ${event.text}`)
+        case 'defined':
+          counts.refused += event.refused
+          if (event.refused > 0)
+            out.say(`${countOf(event.refused, 'definition')} refused; \`spindexer status\` says why.`)
+          if (event.taken > 0) out.say(`Took ${countOf(event.taken, 'definition')}.`)
+          return
+        case 'rejudged':
+          return out.say(
+            `Judged ${countOf(event.judged, 'parked message')} again: ${formatCount(event.merged)} merged.`,
+          )
+        case 'waiting': {
+          const nowMs = performance.now()
+          if (nowMs - saidWaitingMs < WAITING_EVERY_MS) return
+          saidWaitingMs = nowMs
+          return out.say(
+            `waiting: could not ${event.what}: ${explainError(event.error, false).text.replace('spindexer: ', '')}`,
+          )
+        }
+        case 'restarted':
+          return debug(`reading the state again: ${event.reason}`)
+        case 'assigned':
+          return debug(`reading partitions ${event.partitions.join(', ')}`)
+        case 'caught-up':
+          return debug(`partition ${event.partition} is read to its end at ${event.position}`)
+      }
+    },
+    quarantined: () => counts.quarantined + counts.refused,
+    summary() {
+      const { consumed, merged, parked, quarantined } = counts
+      const aside = parked + quarantined > 0 ? ' (`spindexer status` says why)' : ''
+      return `${countOf(consumed, 'message')} processed: ${formatCount(merged)} merged, ${formatCount(parked)} parked, ${formatCount(quarantined)} quarantined${aside}.`
+    },
+    end: () => void progress.end(),
+  }
+}

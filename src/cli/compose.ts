@@ -1,0 +1,136 @@
+// The only file that sees every adapter: turns settings into ports.
+
+import type { Pool } from 'pg'
+import { EMPTY_CATALOGUE } from '../codec/catalogue.ts'
+import { isTransient as isKafkaTransient } from '../log/kafka/errors.ts'
+import { createKafkaLog, type KafkaLog } from '../log/kafka/log.ts'
+import { type CreateTopicsResult, createKafkaTopics } from '../log/kafka/topics.ts'
+import { type KafkaAddress, parseKafkaUrl } from '../log/kafka/url.ts'
+import type { Problem } from '../log/log.ts'
+import { isSameIdentity } from '../store/identity.ts'
+import { isTransient as isPostgresTransient } from '../store/postgres/errors.ts'
+import { type Migrated, migrate } from '../store/postgres/migrate.ts'
+import { createPool, inTransaction, READ_SNAPSHOT } from '../store/postgres/pool.ts'
+import { createPostgresReader } from '../store/postgres/reader.ts'
+import { readHead, readPositions, toState } from '../store/postgres/state.ts'
+import { createPostgresStore } from '../store/postgres/store.ts'
+import { refuseSchema } from '../store/postgres/version.ts'
+import { readNodeId, registeredWorkers, registerWorker, resetNodeId } from '../store/postgres/workers.ts'
+import type { LogIdentity, Store, StoreReader, StoreRefusal } from '../store/store.ts'
+import type { Newest } from '../writer/start.ts'
+import { type Config, requireSetting } from './config.ts'
+import { usageFailure } from './errors.ts'
+
+/** Errors that pass by themselves, of the log and of the database. */
+export function isTransient(error: unknown): boolean {
+  return isKafkaTransient(error) || isPostgresTransient(error)
+}
+
+/** What libraries say while they work, for those who debug. */
+type OnLog = (line: string) => void
+
+export interface OpenedLog {
+  readonly log: KafkaLog
+  /** The subject in the schema registry that belongs to this log's messages. */
+  readonly subject: string
+}
+
+export function openLog(config: Config, onLog: OnLog): OpenedLog {
+  const { brokers, topic } = addressOf(config)
+  return { log: createKafkaLog({ connection: { brokers }, topic, onLog }), subject: `${topic}-value` }
+}
+
+/** Makes the topics of the log; what exists is left alone. */
+export function createTopics(
+  config: Config,
+  options: { readonly partitions: number; readonly replicationFactor: number | null; readonly onLog: OnLog },
+): Promise<CreateTopicsResult> {
+  const { brokers, topic } = addressOf(config)
+  return createKafkaTopics({ connection: { brokers }, topic, ...options })
+}
+
+function addressOf(config: Config): KafkaAddress {
+  const url = requireSetting(config, 'SPINDEXER_LOG')
+  if (/^postgres(ql)?:/.test(url)) {
+    throw usageFailure(
+      'SPINDEXER_LOG names a Postgres: this version keeps its log in Kafka alone',
+      'write kafka://host:port[,host:port]/topic, such as kafka://127.0.0.1:9092/spindexer',
+    )
+  }
+  const parsed = parseKafkaUrl(url)
+  if (parsed.type === 'refused') throw usageFailure(`SPINDEXER_LOG: ${parsed.what}`, parsed.remedy)
+  return parsed.address
+}
+
+/** A node's database. Whoever opens it closes it. */
+export interface Database {
+  migrate(onWarning: (text: string) => void): Promise<Migrated | StoreRefusal>
+  store(): Store
+  reader(): Promise<StoreReader | StoreRefusal>
+  nodeId(): Promise<string>
+  resetNodeId(): Promise<string>
+  /** Says that this worker lives; then who is registered. */
+  registerWorker(workerId: string): Promise<void>
+  registeredWorkers(): Promise<ReadonlySet<string>>
+  /** Null when the database follows another log, or none yet. */
+  newest(identity: LogIdentity): Promise<Newest | null>
+  close(): Promise<void>
+}
+
+export function openDatabase(config: Config): Database {
+  const url = requireSetting(config, 'DATABASE_URL')
+  if (!/^postgres(ql)?:\/\//.test(url)) {
+    throw usageFailure(
+      'DATABASE_URL is no URL of a Postgres database',
+      'write postgres://user:password@host:port/database',
+    )
+  }
+  const pool = createPool(url)
+  const dataSchema = config.get('SPINDEXER_DATA_SCHEMA') ?? 'data'
+  return {
+    migrate: (onWarning) => migrate(pool, { dataSchema, onWarning }),
+    store: () => createPostgresStore({ pool }),
+    reader: () => createPostgresReader(pool),
+    nodeId: () => readNodeId(pool),
+    resetNodeId: () => resetNodeId(pool),
+    registerWorker: (workerId) => registerWorker(pool, workerId),
+    registeredWorkers: () => registeredWorkers(pool),
+    newest: (identity) => readNewest(pool, identity),
+    close: () => pool.end(),
+  }
+}
+
+/** Only a look: `Store.load` would bind a fresh database to the log. */
+function readNewest(pool: Pool, identity: LogIdentity): Promise<Newest | null> {
+  return inTransaction(pool, READ_SNAPSHOT, async (client) => {
+    if ((await refuseSchema(client)) !== null) return null
+    const head = await readHead(client)
+    if (head.identity === null || !isSameIdentity(head.identity, identity)) return null
+    const state = toState(head, EMPTY_CATALOGUE, await readPositions(client))
+    return { stamp: state.newestStamp, appendMs: state.newestAppendMs }
+  })
+}
+
+/**
+ * What is wrong with a worker's membership in its consumer group: a member that this database does not know reads for
+ * a copy of it, and each would get only a share of the partitions.
+ */
+export async function checkMembership(
+  log: KafkaLog,
+  database: Database,
+  group: string,
+  workerId: string,
+): Promise<readonly Problem[]> {
+  await database.registerWorker(workerId)
+  // In this order: whoever is a member by now has registered before.
+  const members = await log.groupMembers(group)
+  const registered = await database.registeredWorkers()
+  const strangers = members.filter((member) => !registered.has(member))
+  if (strangers.length === 0) return []
+  return [
+    {
+      what: `a process that this database does not know reads as the same node (${group}): the database is a copy of another node's`,
+      remedy: 'stop this node, run `spindexer node reset-id` on this database, then start it again',
+    },
+  ]
+}

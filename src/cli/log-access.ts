@@ -1,0 +1,67 @@
+// Opening what commands work on, checked, and closing it whatever happens.
+
+import { checkLog, type LogGenesis } from '../log/check.ts'
+import type { Log, LogDescription } from '../log/log.ts'
+import type { StoreReader } from '../store/store.ts'
+import type { ReadDefinitions } from '../writer/definitions.ts'
+import { readDefinitions } from '../writer/definitions.ts'
+import type { Database, OpenedLog } from './compose.ts'
+import type { Context } from './context.ts'
+import { Failure, problemsFailure } from './errors.ts'
+
+// Adapters bring large libraries: loaded when a command needs them, so that --help and config answer at once.
+const loadAdapters = () => import('./compose.ts')
+
+export interface CheckedLog extends OpenedLog {
+  readonly description: LogDescription
+  readonly genesis: LogGenesis
+}
+
+/** Opens the log of the settings, without asking anything of it yet. */
+export async function withLog<T>(context: Context, use: (opened: OpenedLog) => Promise<T>): Promise<T> {
+  const { openLog } = await loadAdapters()
+  const opened = openLog(context.config, context.debug)
+  try {
+    return await use(opened)
+  } finally {
+    await opened.log.close()
+  }
+}
+
+/** Opens the log, and throws a failure with what is wrong unless it is sound. Warnings are said. */
+export function withCheckedLog<T>(context: Context, use: (checked: CheckedLog) => Promise<T>): Promise<T> {
+  return withLog(context, async (opened) => {
+    const description = await opened.log.describe()
+    const check = checkLog(description)
+    if (check.type === 'refused') throw problemsFailure(check.problems)
+    for (const warning of check.warnings) context.out.say(`warning: ${warning}`)
+    return use({ ...opened, description, genesis: check.genesis })
+  })
+}
+
+export function readAllDefinitions(context: Context, log: Log, logId: string): Promise<ReadDefinitions> {
+  return readDefinitions(log, logId, context.io.signal)
+}
+
+export async function withDatabase<T>(context: Context, use: (database: Database) => Promise<T>): Promise<T> {
+  const { openDatabase } = await loadAdapters()
+  const database = openDatabase(context.config)
+  try {
+    return await use(database)
+  } finally {
+    await database.close()
+  }
+}
+
+/** One consistent snapshot of a node's state. */
+export function withReader<T>(context: Context, use: (reader: StoreReader) => Promise<T>): Promise<T> {
+  return withDatabase(context, async (database) => {
+    const reader = await database.reader()
+    if ('type' in reader) throw new Failure(reader.what, reader.remedy)
+    try {
+      return await use(reader)
+    } finally {
+      await reader.close()
+    }
+  })
+}

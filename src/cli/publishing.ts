@@ -1,0 +1,196 @@
+// What `publish` and `import` share: check the source whole where it can be read twice, send it, say what became of it.
+
+import { randomBytes } from 'node:crypto'
+import { statSync } from 'node:fs'
+import type { Catalogue } from '../codec/catalogue.ts'
+import type { Origin } from '../crdt/stamp.ts'
+import { type CheckResult, checkSource } from '../writer/check.ts'
+import { createEncoder, type Framing } from '../writer/framing.ts'
+import { readBytes } from '../writer/lines.ts'
+import { registerMutationSchema } from '../writer/registry.ts'
+import { type SendResult, sendSource } from '../writer/send.ts'
+import { createSession, type Session } from '../writer/session.ts'
+import type { LineProblem, Source } from '../writer/source.ts'
+import { findStart } from '../writer/start.ts'
+import { createTieCheck } from '../writer/ties.ts'
+import type { Context } from './context.ts'
+import { explainError, Failure, usageFailure } from './errors.ts'
+import { type CheckedLog, readAllDefinitions, withCheckedLog, withDatabase } from './log-access.ts'
+import { countOf, formatCount, startProgress } from './progress.ts'
+
+export interface PublishOptions {
+  readonly skipInvalid?: boolean
+  readonly dryRun?: boolean
+}
+
+/** Rows of a stream whose timestamps are remembered, to find lines that contradict each other. */
+const STREAM_TIES_ROWS = 50_000
+
+/** Publishes a file, or stdin for `-`, as the source that `createSource` makes of its bytes. */
+export async function publishFrom(
+  context: Context,
+  path: string,
+  options: PublishOptions,
+  createSource: (open: () => AsyncIterable<Buffer>, catalogue: Catalogue) => Source,
+): Promise<void> {
+  const isStream = path === '-'
+  if (!isStream) requireFile(path)
+  await withCheckedLog(context, async (checked) => {
+    const { catalogue } = await readAllDefinitions(context, checked.log, checked.genesis.logId)
+    const source = createSource(() => readBytes(path, context.io.stdin), catalogue)
+    const latestNs = () => nowNs() + checked.genesis.maxClockAheadMs * 1_000_000n
+    const check =
+      isStream && options.dryRun !== true
+        ? null
+        : await checkWhole(context, source, { path, isStream, latestNs: latestNs(), options })
+    if (options.dryRun === true) {
+      context.out.say(`${countOf(check!.valid, 'message')} could be published. Nothing was sent.`)
+      return
+    }
+    const session = await openSession(context, checked, check === null || check.unstamped > 0)
+    await send(context, { source, session, path, total: check?.valid ?? null, latestNs, options })
+  })
+}
+
+function nowNs(): bigint {
+  return BigInt(Date.now()) * 1_000_000n
+}
+
+function requireFile(path: string): void {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  if (stats === undefined) throw usageFailure(`there is no file ${path}`, 'check the path; - reads stdin')
+  if (stats.isDirectory()) throw usageFailure(`${path} is a directory`, 'give a file')
+}
+
+interface CheckContext {
+  readonly path: string
+  readonly isStream: boolean
+  readonly latestNs: bigint
+  readonly options: PublishOptions
+}
+
+/** Throws a failure when the file may not be sent. */
+async function checkWhole(context: Context, source: Source, check: CheckContext): Promise<CheckResult> {
+  const { path, isStream, latestNs, options } = check
+  const { io, out } = context
+  const progress = startProgress({ stderr: io.stderr, label: 'checking', unit: 'lines', total: null })
+  const result = await checkSource(source, {
+    latestNs,
+    ties: isStream ? createTieCheck(STREAM_TIES_ROWS) : null,
+    signal: io.signal,
+    onProgress: progress.update,
+  }).finally(progress.end)
+  if (result.ties > 0) {
+    throw new Failure(
+      `${path}: ${countOf(result.ties, 'line')} can not be published beside an earlier one; nothing was sent\n${listProblems(result.tieProblems, result.ties)}`,
+      'give one of the two another timestamp, or take it out (--skip-invalid does not choose between them)',
+    )
+  }
+  if (result.invalid === 0) return result
+  const list = listProblems(result.problems, result.invalid)
+  if (options.skipInvalid !== true) {
+    throw new Failure(
+      `${path}: ${countOf(result.invalid, 'line')} can not be published; nothing was sent\n${list}`,
+      'mend them, or leave them out with --skip-invalid',
+    )
+  }
+  out.say(`warning: leaving out ${countOf(result.invalid, 'line')} of ${path}\n${list}`)
+  return result
+}
+
+function listProblems(problems: readonly LineProblem[], count: number): string {
+  const lines = problems.map(({ line, what }) => `  line ${line}: ${what}`)
+  if (count > problems.length) lines.push(`  … and ${formatCount(count - problems.length)} more`)
+  return lines.join('\n')
+}
+
+/** `isClockUsed`: some messages get their timestamp here, so it matters where the clock starts. */
+async function openSession(context: Context, checked: CheckedLog, isClockUsed: boolean): Promise<Session> {
+  const { config, out } = context
+  const { log, genesis } = checked
+  const framing = await findFraming(context, checked.subject)
+  const hasDatabase = config.get('DATABASE_URL') !== null
+  const readNewest = hasDatabase ? () => withDatabase(context, (database) => database.newest(genesis)) : null
+  const start = isClockUsed ? await findStart(readNewest) : null
+  if (start?.type === 'unknown') {
+    out.say(`Timestamps start from this machine's clock alone: ${start.reason}.`)
+  }
+  return createSession({
+    log,
+    maxClockAheadMs: genesis.maxClockAheadMs,
+    encode: createEncoder(framing),
+    origin: randomBytes(8).toString('hex') as Origin,
+    nowNs,
+    ...(start?.type === 'node' ? { newest: start.newest } : {}),
+  })
+}
+
+async function findFraming({ config }: Context, subject: string): Promise<Framing> {
+  const url = config.get('SCHEMA_REGISTRY_URL')
+  if (url === null) return { type: 'single-object' }
+  const registered = await registerMutationSchema(url, subject)
+  if (registered.type === 'refused') throw new Failure(registered.what, registered.remedy)
+  return { type: 'confluent', schemaId: registered.schemaId }
+}
+
+interface SendContext {
+  readonly source: Source
+  readonly session: Session
+  readonly path: string
+  readonly total: number | null
+  readonly latestNs: () => bigint
+  readonly options: PublishOptions
+}
+
+async function send(
+  context: Context,
+  { source, session, path, total, latestNs, options }: SendContext,
+): Promise<void> {
+  const { io, out } = context
+  const isStream = path === '-'
+  // A stream that nobody writes to would never notice the signal.
+  if (isStream) io.signal.addEventListener('abort', () => io.stdin.destroy(), { once: true })
+  const progress = startProgress({ stderr: io.stderr, label: 'publishing', unit: 'messages', total })
+  const result = await sendSource(source, {
+    session,
+    skipInvalid: options.skipInvalid === true,
+    latestNs,
+    ties: isStream ? createTieCheck(STREAM_TIES_ROWS) : null,
+    signal: io.signal,
+    onProgress: progress.update,
+  })
+  const rate = progress.end()
+  const durable = `${countOf(result.durable, 'message')} durable in the log`
+  if (result.type === 'done') {
+    const skipped = result.skipped === 0 ? '' : `; ${countOf(result.skipped, 'line')} left out`
+    out.say(`${durable}, ${formatCount(rate)}/s${skipped}.`)
+    if (isStream && result.skipped > 0) out.say(listProblems(result.problems, result.skipped))
+    if (out.json) await out.record({ durable: result.durable, skipped: result.skipped })
+    return
+  }
+  throw explainEnd(result, durable, path)
+}
+
+function explainEnd(result: SendResult, durable: string, path: string): Failure {
+  const source = path === '-' ? 'stdin' : path
+  const list =
+    result.problems.length === 0 ? '' : `\n${listProblems(result.problems, result.problems.length)}`
+  if (result.type === 'failed') {
+    const { text } = explainError(result.error, false)
+    return new Failure(
+      `${source}: gave up; ${durable}, and any number of those that were on their way: ${text.replace('spindexer: ', '')}`,
+      'publish it again once this is mended; messages that bring their own timestamp are the same messages then',
+    )
+  }
+  if (result.refused > 0) {
+    return new Failure(
+      `${source}: stopped, because ${countOf(result.refused, 'message')} will be quarantined by every node; ${durable}${list}`,
+      "set this machine's clock (the timestamps are ahead of the log's clock), then publish them again",
+    )
+  }
+  if (result.problems.length === 0) return new Failure(`${source}: interrupted; ${durable}`)
+  return new Failure(
+    `${source}: stopped at a line that can not be published; ${durable}: everything before it${list}`,
+    'mend it and go on from that line, or leave such lines out with --skip-invalid',
+  )
+}
