@@ -216,7 +216,10 @@ export function mutationOfArb(
       key: fc.tuple(...dataset.key.map(keyTextArb)) as fc.Arbitrary<string[]>,
       columns: fc.record(columns, { requiredKeys: [] }),
     })
-    .map(({ columns, ...rest }) => fitOperation({ ...rest, columns: new Map(Object.entries(columns)) }))
+    .map(({ columns, ...rest }) => {
+      const set = Object.entries(columns) as [string, Value][]
+      return fitOperation({ ...rest, columns: new Map(set) })
+    })
 }
 
 /** Mutations of any of a catalogue's datasets. */
