@@ -1,0 +1,272 @@
+// Postgres against the reference model: the same random steps, two workers at once, must leave the same state.
+
+import type { Pool } from 'pg'
+import { describe, expect, it } from 'vitest'
+import type { Catalogue, ColumnType, Dataset } from '../../src/codec/catalogue.ts'
+import type { Pointer } from '../../src/codec/record.ts'
+import type { Mutation } from '../../src/crdt/mutation.ts'
+import type { Value } from '../../src/crdt/value.ts'
+import { createMemoryDatabase, type MemoryDatabase } from '../../src/store/memory/database.ts'
+import { createMemoryReader } from '../../src/store/memory/reader.ts'
+import { createMemoryStore } from '../../src/store/memory/store.ts'
+import { isTransient } from '../../src/store/postgres/errors.ts'
+import type { Batch, CommitResult, OriginStep, Rejudgement, SetAside, Store } from '../../src/store/store.ts'
+import {
+  ALL_TYPES,
+  batchOf,
+  catalogueOf,
+  datasetOf,
+  definitionStep,
+  foldOf,
+  LOG,
+  loadState,
+  mutationOf,
+  setAsideOf,
+  wholeState,
+} from '../contract/store-fixture.ts'
+import { openPostgres, type PostgresBench } from '../store/postgres-bench.ts'
+import { announceSeed } from '../support/seed.ts'
+import type { PostgresVersion } from '../support/services.ts'
+import { below, createRandom, one, type Random } from './world.ts'
+
+const FILE = 'test/sim/store-differential.test.ts'
+const ROUNDS = 4
+const STEPS = 60
+/** Few, so that equal ones meet: within a batch, across batches, across workers. */
+const RANKS = 5
+const WORKERS = [0, 1] as const
+
+const VALUES: Readonly<Record<ColumnType, readonly Value[]>> = {
+  boolean: [null, true, false],
+  long: [null, 1n, -1n, 9_223_372_036_854_775_807n],
+  double: [null, 1.5, -1.5],
+  string: [null, '', '\uffff', '\u{10000}'],
+  bytes: [null, new Uint8Array(), Uint8Array.of(0x7f), Uint8Array.of(0x80)],
+  uuid: [null, '00000000-0000-4000-8000-000000000000', 'f0000000-0000-4000-8000-000000000000'],
+  decimal: [null, '10', '9', '-0.5'],
+  date: [null, '0001-01-01', '2024-02-29'],
+  timestamp: [null, '0001-01-01T00:00:00.000000Z', '2024-02-29T23:59:59.999999Z'],
+  json: [null, 'null', '{"aa":1,"b":2}', '[1,2]', '"x"'],
+}
+const KEYS: Readonly<Partial<Record<ColumnType, readonly string[]>>> = {
+  boolean: ['false', 'true'],
+  long: ['-1', '10', '9'],
+  string: ['', 'a', '\u{10000}'],
+  timestamp: ['2024-02-29T23:59:59.999999Z'],
+}
+
+const named = (types: readonly ColumnType[], suffix: string): Record<string, ColumnType> =>
+  Object.fromEntries(types.map((type) => [`${type}_${suffix}`, type]))
+
+/** What each definition makes of the catalogue: new columns, a new dataset, a requirement gone, nothing. */
+const CATALOGUES: readonly Catalogue[] = (() => {
+  const narrow = named(ALL_TYPES.slice(0, 5), 'x')
+  const wide = { ...named(ALL_TYPES, 'x'), ...named(ALL_TYPES, 'Y') }
+  const required = ['long_x', 'string_x']
+  const first = datasetOf('all', { columns: narrow, required, changedAt: 1n })
+  const pair = datasetOf('Pair', { key: { n: 'long', on: 'boolean' }, columns: { select: 'json' } })
+  const second = datasetOf('all', { columns: wide, required: ['long_x'], changedAt: 2n })
+  const bare = datasetOf('bare', { key: { at: 'timestamp', id: 'string' }, changedAt: 3n })
+  const third = datasetOf('bare', {
+    key: { at: 'timestamp', id: 'string' },
+    columns: { ctid: 'decimal' },
+    changedAt: 5n,
+  })
+  return [
+    catalogueOf(1n, first, pair),
+    catalogueOf(2n, second, pair),
+    catalogueOf(3n, second, pair, bare),
+    catalogueOf(4n, second, pair, bare),
+    catalogueOf(5n, second, pair, third),
+  ]
+})()
+
+interface World {
+  readonly random: Random
+  readonly database: MemoryDatabase
+  readonly model: Store
+  /** Workers of one node, on one database. */
+  readonly workers: readonly [Store, Store]
+  version: number
+}
+
+function randomMutation({ random, version }: World): Mutation {
+  const dataset = one(random, [...CATALOGUES[version]!.datasets.values()])
+  const key = dataset.key.map(({ type }) => one(random, KEYS[type]!))
+  const rank = 1 + below(random, RANKS)
+  const operation = one(random, ['upsert', 'upsert', 'update', 'update', 'delete'] as const)
+  if (operation === 'delete') return mutationOf(operation, dataset.name, key, rank)
+  const columns = [...dataset.columns.values()]
+    .filter(() => random() < 0.3)
+    .map(({ name, type }) => [name, one(random, VALUES[type])])
+  return mutationOf(
+    columns.length === 0 ? 'upsert' : operation,
+    dataset.name,
+    key,
+    rank,
+    Object.fromEntries(columns),
+  )
+}
+
+const some = <T>(random: Random, max: number, make: () => T): T[] =>
+  Array.from({ length: below(random, max + 1) }, make)
+
+function randomBatch(world: World, partition: number): Batch {
+  const { random, database } = world
+  let offset = database.partitions.get(partition)?.position ?? 0n
+  const from = offset
+  const setAside = (): SetAside => {
+    const dataset = one(random, ['all', 'Pair', 'bare', 'never'])
+    return setAsideOf({ partition, offset: offset++ }, dataset, one(random, ['r1', 'r2']))
+  }
+  const origins = new Map<string, OriginStep>()
+  for (const origin of some(random, 2, () => one(random, ['00000000000000aa', '00000000000000bb']))) {
+    origins.set(origin, { origin, partition, highestSeq: BigInt(below(random, 9)), count: 1 })
+  }
+  return batchOf(
+    some(random, 12, () => randomMutation(world)),
+    {
+      at: database.catalogue.offset,
+      partition,
+      from,
+      parked: some(random, 3, setAside),
+      quarantined: some(random, 1, setAside),
+      origins: [...origins.values()],
+    },
+  )
+}
+
+/** What a worker of a node does with a deadlock: the same again. */
+async function retried(attempt: () => Promise<CommitResult>): Promise<CommitResult> {
+  for (;;) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (!isTransient(error)) throw error
+    }
+  }
+}
+
+/** Both workers at once; the model one after the other, because the order must not matter. */
+async function commitBoth(world: World): Promise<void> {
+  const batches = WORKERS.map((partition) => randomBatch(world, partition))
+  const results = await Promise.all(batches.map((batch, i) => retried(() => world.workers[i]!.commit(batch))))
+  const expected: CommitResult[] = []
+  for (const batch of batches) expected.push(await world.model.commit(batch))
+  expect(results).toEqual(expected)
+}
+
+async function commitStale(world: World): Promise<void> {
+  const batch = randomBatch(world, one(world.random, WORKERS))
+  const [step] = batch.steps
+  const changed =
+    world.random() < 0.5
+      ? { ...batch, catalogueOffset: batch.catalogueOffset - 1n }
+      : { ...batch, steps: [{ ...step!, from: step!.from + 1n }] }
+  expect(await world.workers[0].commit(changed)).toEqual(await world.model.commit(changed))
+}
+
+async function defineNext(world: World): Promise<void> {
+  if (world.version + 1 === CATALOGUES.length) return
+  const catalogue = CATALOGUES[++world.version]!
+  const offset = world.database.catalogue.offset
+  const refused = some(world.random, 1, () => setAsideOf({ partition: -1, offset }, 'all', 'type-changed'))
+  const step = definitionStep(offset, catalogue, { refused })
+  expect(await world.workers[1].define(step)).toEqual(await world.model.define(step))
+}
+
+/** One worker judges parked messages again while the other writes a batch. */
+async function rejudge(world: World): Promise<void> {
+  const limit = 1 + below(world.random, 6)
+  const pointers = await world.model.parkedToJudge(limit)
+  expect(await world.workers[0].parkedToJudge(limit)).toEqual(pointers)
+  const parkedAgain: Pointer[] = pointers.filter(() => world.random() < 0.3)
+  const rejudgement: Rejudgement = {
+    identity: LOG,
+    catalogueOffset: world.database.catalogue.offset,
+    taken: pointers,
+    rows: foldOf(some(world.random, 6, () => randomMutation(world))),
+    parked: parkedAgain.map((pointer) => setAsideOf(pointer, one(world.random, ['all', 'Pair']), 'again')),
+  }
+  const batch = randomBatch(world, 1)
+  const results = await Promise.all([
+    retried(() => world.workers[0].rejudge(rejudgement)),
+    retried(() => world.workers[1].commit(batch)),
+  ])
+  expect(results).toEqual([await world.model.rejudge(rejudgement), await world.model.commit(batch)])
+}
+
+async function expectSame(world: World, bench: PostgresBench): Promise<void> {
+  const reader = await bench.reader()
+  try {
+    expect(await wholeState(reader)).toEqual(await wholeState(createMemoryReader(world.database)))
+  } finally {
+    await reader.close()
+  }
+  for (const store of world.workers) expect(await loadState(store)).toEqual(await loadState(world.model))
+  const { parked, quarantined } = world.database
+  expect(await readSetAside(bench.pool, 'parked')).toEqual(sorted([...parked.values()]))
+  expect(await readSetAside(bench.pool, 'quarantined')).toEqual(sorted([...quarantined.values()]))
+  for (const dataset of world.database.catalogue.datasets.values()) await expectClean(bench.pool, dataset)
+}
+
+function sorted<T extends Pointer>(messages: readonly T[]): T[] {
+  return messages.toSorted((a, b) => a.partition - b.partition || (a.offset < b.offset ? -1 : 1))
+}
+
+async function readSetAside(pool: Pool, table: 'parked' | 'quarantined'): Promise<unknown[]> {
+  const { rows } = await pool.query(`select * from spindexer.${table} order by partition, "offset"`)
+  return rows.map(({ append_ms, judged_at, offset, size, ...row }) => ({
+    ...row,
+    offset: BigInt(offset),
+    size: Number(size),
+    appendMs: BigInt(append_ms),
+    ...(judged_at === undefined ? {} : { judgedAt: BigInt(judged_at) }),
+  }))
+}
+
+/** No mark of a tie outlives its transaction; a cell that is no part of the state leaves nothing behind. */
+async function expectClean(pool: Pool, dataset: Dataset): Promise<void> {
+  const leftovers = [...dataset.columns.keys()].map(
+    (name) => `("s_${name}" is null and "c_${name}" is not null)`,
+  )
+  const { rowCount } = await pool.query(
+    `select from spindexer."d_${dataset.name}" where ${['tied is not null', ...leftovers].join(' or ')}`,
+  )
+  expect(rowCount).toBe(0)
+}
+
+async function runRound(random: Random, version: PostgresVersion): Promise<void> {
+  const bench = await openPostgres(version)
+  try {
+    const database = createMemoryDatabase()
+    const world: World = {
+      random,
+      database,
+      model: createMemoryStore(database),
+      workers: [bench.store(), bench.store()],
+      version: -1,
+    }
+    for (const store of [world.model, ...world.workers]) await loadState(store)
+    await defineNext(world)
+    for (let step = 1; step <= STEPS; step++) {
+      const dice = random()
+      if (dice < 0.7) await commitBoth(world)
+      else if (dice < 0.78) await commitStale(world)
+      else if (dice < 0.86) await defineNext(world)
+      else await rejudge(world)
+      if (step % 10 === 0) await expectSame(world, bench)
+    }
+  } finally {
+    await bench.close()
+  }
+}
+
+describe('the store in Postgres is the reference model', () => {
+  const seed = announceSeed(FILE)
+  for (const version of [15, 18] as const) {
+    for (let round = 0; round < ROUNDS; round++) {
+      it(`Postgres ${version}, round ${round + 1}`, () => runRound(createRandom(seed + round), version))
+    }
+  }
+})

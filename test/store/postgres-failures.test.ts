@@ -1,0 +1,159 @@
+// Connections that break, workers that wait for each other, and workers that are known.
+
+import { randomUUID } from 'node:crypto'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { isTransient } from '../../src/store/postgres/errors.ts'
+import { createPool } from '../../src/store/postgres/pool.ts'
+import { createPostgresReader } from '../../src/store/postgres/reader.ts'
+import { createPostgresStore } from '../../src/store/postgres/store.ts'
+import {
+  readNodeId,
+  registeredWorkers,
+  registerWorker,
+  resetNodeId,
+} from '../../src/store/postgres/workers.ts'
+import type { Store } from '../../src/store/store.ts'
+import {
+  batchOf,
+  datasetOf,
+  definitionStep,
+  loadState,
+  mutationOf,
+  prepare,
+  rowsOf,
+} from '../contract/store-fixture.ts'
+import { openPostgres, type PostgresBench } from './postgres-bench.ts'
+
+let bench: PostgresBench
+let store: Store
+beforeEach(async () => {
+  bench = await openPostgres(18)
+  store = bench.store()
+  await prepare(store, datasetOf('tracks', { columns: { n: 'long' } }))
+})
+afterEach(() => bench.close())
+
+/** Ends every other connection to the database, idle or not. */
+async function killOthers(): Promise<void> {
+  const killer = createPool(bench.url)
+  await killer.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+     where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'`,
+  )
+  await killer.end()
+}
+
+describe('failures', () => {
+  it('connections that break, idle or in the middle, are transient and leave nothing half done', async () => {
+    await Promise.all([loadState(store), loadState(store)])
+    await killOthers()
+    const first = batchOf([mutationOf('upsert', 'tracks', 'a', 1, { n: 1n })])
+    // A row lock of somebody else keeps the next batch in its upsert until it is killed.
+    const blocker = createPool(bench.url)
+    const client = await blocker.connect()
+    client.on('error', () => {})
+    const committed = async (): Promise<unknown> => {
+      for (;;) {
+        try {
+          return await store.commit(first)
+        } catch (error) {
+          if (!isTransient(error)) throw error
+        }
+      }
+    }
+    expect(await committed()).toEqual({ type: 'committed' })
+    await client.query(`begin; select from spindexer.d_tracks for update`)
+    const second = batchOf([mutationOf('upsert', 'tracks', 'a', 2, { n: 2n })], { from: 1n })
+    const stuck = store.commit(second).catch((error: unknown) => error)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    await killOthers()
+    expect(isTransient(await stuck)).toBe(true)
+    client.release(true)
+    await blocker.end()
+    expect((await loadState(store)).positions.get(0)).toBe(1n)
+    expect(await store.commit(second)).toEqual({ type: 'committed' })
+  })
+
+  it('two workers that write the same rows never wait for each other in a circle', async () => {
+    const other = createPostgresStore({ pool: bench.pool })
+    const keys = Array.from({ length: 500 }, (_, i) => String(i))
+    const run = async (worker: Store, partition: number): Promise<void> => {
+      for (let round = 0; round < 10; round++) {
+        const order = partition === 0 ? keys : keys.toReversed()
+        const mutations = order.map((key) =>
+          mutationOf('upsert', 'tracks', key, 1 + 2 * round + partition, { n: BigInt(partition) }),
+        )
+        const from = BigInt(round * keys.length)
+        expect(await worker.commit(batchOf(mutations, { partition, from }))).toEqual({ type: 'committed' })
+      }
+    }
+    await Promise.all([run(store, 0), run(other, 1)])
+    const reader = await bench.reader()
+    const rows = await rowsOf(reader, 'tracks')
+    await reader.close()
+    expect(rows).toHaveLength(keys.length)
+    expect(rows.every((row) => row.cells.get('n')?.value === 1n)).toBe(true)
+  })
+
+  it('settings of the role change nothing', async () => {
+    const { rows } = await bench.pool.query<{ name: string }>('select current_database() as name')
+    const name = rows[0]!.name
+    for (const setting of [
+      `extra_float_digits = -15`,
+      `datestyle = 'German, DMY'`,
+      `timezone = 'Asia/Kathmandu'`,
+      `bytea_output = 'escape'`,
+      `default_transaction_isolation = 'serializable'`,
+      `intervalstyle = 'iso_8601'`,
+      `xmloption = 'document'`,
+    ]) {
+      await bench.pool.query(`alter database "${name}" set ${setting}`)
+    }
+    const pool = createPool(bench.url)
+    const worker = createPostgresStore({ pool })
+    const values = {
+      d: 0.1 + 0.2,
+      t: '2024-02-29T23:59:59.999999Z',
+      y: '2024-02-01',
+      b: Uint8Array.of(0, 0x5c, 0xff),
+    }
+    const columns = { d: 'double', t: 'timestamp', y: 'date', b: 'bytes' } as const
+    const held = (await loadState(worker)).catalogue
+    const dataset = datasetOf('set', { key: { at: 'timestamp', on: 'date' }, columns, changedAt: 2n })
+    const step = { offset: 2n, datasets: new Map(held.datasets).set('set', dataset) }
+    expect(await worker.define(definitionStep(1n, step))).toEqual({ type: 'committed' })
+    const key = [values.t, values.y]
+    await worker.commit(batchOf([mutationOf('upsert', 'set', key, 1, values)], { at: 2n }))
+    const reader = await createPostgresReader(pool)
+    if ('type' in reader) throw new Error(reader.what)
+    const [row] = await rowsOf(reader, 'set')
+    await reader.close()
+    await pool.end()
+    expect(row?.key).toEqual(key)
+    expect(Object.fromEntries([...row!.cells].map(([column, { value }]) => [column, value]))).toEqual(values)
+  })
+})
+
+describe('workers', () => {
+  it('are registered, and forgotten when they were not seen for long', async () => {
+    const [one, other] = [randomUUID(), randomUUID()]
+    await registerWorker(bench.pool, one)
+    await registerWorker(bench.pool, other)
+    expect(await registeredWorkers(bench.pool)).toEqual(new Set([one, other]))
+    await bench.pool.query(`update spindexer.workers set seen_at = seen_at - interval '1 hour'`)
+    expect(await registeredWorkers(bench.pool)).toEqual(new Set())
+    await registerWorker(bench.pool, one)
+    expect(await registeredWorkers(bench.pool)).toEqual(new Set([one]))
+    expect((await bench.pool.query('select from spindexer.workers')).rowCount).toBe(1)
+  })
+
+  it('a cloned database becomes another node: a new id, no workers, the same state', async () => {
+    await registerWorker(bench.pool, randomUUID())
+    const before = await readNodeId(bench.pool)
+    const state = await loadState(store)
+    expect(await resetNodeId(bench.pool)).not.toBe(before)
+    expect(await readNodeId(bench.pool)).not.toBe(before)
+    expect(await registeredWorkers(bench.pool)).toEqual(new Set())
+    expect(await loadState(store)).toEqual(state)
+  })
+})

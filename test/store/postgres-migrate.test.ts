@@ -1,0 +1,140 @@
+// Migrations: safe at once, forward only, and no more rights than there is work.
+
+import type pg from 'pg'
+import { afterEach, describe, expect, it } from 'vitest'
+import { migrate } from '../../src/store/postgres/migrate.ts'
+import { createPool } from '../../src/store/postgres/pool.ts'
+import { createPostgresReader } from '../../src/store/postgres/reader.ts'
+import { createPostgresStore } from '../../src/store/postgres/store.ts'
+import { batchOf, datasetOf, LOG, mutationOf, prepare } from '../contract/store-fixture.ts'
+import { createDatabase, postgres, startPostgres, temporaryDir } from '../support/services.ts'
+
+const endings: (() => Promise<void> | void)[] = []
+afterEach(async () => {
+  for (const end of endings.splice(0).reverse()) await end()
+})
+
+function poolOf(url: string): pg.Pool {
+  const pool = createPool(url)
+  endings.push(() => pool.end())
+  return pool
+}
+
+async function freshPool(): Promise<pg.Pool> {
+  const database = await createDatabase(18, 'migrate')
+  endings.push(() => database.drop())
+  return poolOf(database.url)
+}
+
+describe('migrate', () => {
+  it('two that start at once do the work once', async () => {
+    const pool = await freshPool()
+    const results = await Promise.all([migrate(pool), migrate(pool), migrate(pool)])
+    const applied = results.map((result) => (result.type === 'migrated' ? result.applied : -1))
+    expect(applied.sort()).toEqual([0, 0, 1])
+    const { rows } = await pool.query('select count(*)::int as nodes from spindexer.node')
+    expect(rows).toEqual([{ nodes: 1 }])
+  })
+
+  it('without it, store and reader are refused with the remedy', async () => {
+    const pool = await freshPool()
+    const refusal = { type: 'refused', remedy: 'run `spindexer migrate`' }
+    expect(await createPostgresStore({ pool }).load(LOG)).toMatchObject(refusal)
+    expect(await createPostgresReader(pool)).toMatchObject(refusal)
+  })
+
+  it('a database newer than the program is refused by everything', async () => {
+    const pool = await freshPool()
+    await migrate(pool)
+    await pool.query('insert into spindexer.migrations (number) values (1000)')
+    const results = [
+      await migrate(pool),
+      await createPostgresStore({ pool }).load(LOG),
+      await createPostgresReader(pool),
+    ]
+    for (const result of results) {
+      expect(result).toMatchObject({ type: 'refused', remedy: expect.stringContaining('newer spindexer') })
+    }
+  })
+
+  it('the schema of the views is chosen once, and never one of Postgres or ours', async () => {
+    const pool = await freshPool()
+    for (const dataSchema of ['spindexer', 'pg_catalog', 'information_schema', '', 'x'.repeat(64)]) {
+      expect(await migrate(pool, { dataSchema })).toMatchObject({ type: 'refused' })
+    }
+    expect(await migrate(pool, { dataSchema: 'My "data"' })).toMatchObject({ type: 'migrated', applied: 1 })
+    expect(await migrate(pool, { dataSchema: 'My "data"' })).toMatchObject({ type: 'migrated', applied: 0 })
+    expect(await migrate(pool)).toMatchObject({
+      type: 'refused',
+      what: expect.stringContaining('My ""data""'),
+    })
+    await prepare(createPostgresStore({ pool }), datasetOf('tracks'))
+    expect((await pool.query('select * from "My ""data""".tracks')).rowCount).toBe(0)
+  })
+
+  it('a database that cannot hold every text is refused', async () => {
+    const admin = poolOf((await postgres(18)).url)
+    const name = `latin_${Date.now()}`
+    await admin.query(`create database ${name} encoding 'LATIN1' locale 'C' template template0`)
+    endings.push(() => admin.query(`drop database ${name} with (force)`).then(() => {}))
+    const url = new URL((await postgres(18)).url)
+    url.pathname = name
+    expect(await migrate(poolOf(url.href))).toMatchObject({
+      type: 'refused',
+      what: expect.stringContaining('LATIN1'),
+    })
+  })
+
+  it('a node without rights on the cluster works; only the reader role is missing, with a warning', async () => {
+    const dir = temporaryDir()
+    endings.push(() => dir.remove())
+    const server = await startPostgres({ dir: dir.path, version: 18 })
+    endings.push(() => server.stop())
+    const admin = poolOf(server.url)
+    await admin.query('create role plain login')
+    for (const name of ['one', 'two', 'three']) await admin.query(`create database ${name} owner plain`)
+    const urlOf = (user: string, database: string): string =>
+      Object.assign(new URL(server.url), { username: user, pathname: database }).href
+
+    const warnings: string[] = []
+    const plain = poolOf(urlOf('plain', 'one'))
+    const onWarning = (text: string): void => {
+      warnings.push(text)
+    }
+    expect(await migrate(plain, { onWarning })).toEqual({ type: 'migrated', applied: 1 })
+    expect(warnings).toEqual([expect.stringContaining('create role spindexer_reader')])
+    const store = createPostgresStore({ pool: plain })
+    await prepare(store, datasetOf('tracks'))
+    expect(await store.commit(batchOf([mutationOf('upsert', 'tracks', 'a', 1)]))).toEqual({
+      type: 'committed',
+    })
+
+    // Two databases of one cluster race for the role.
+    const supers = ['two', 'three'].map((name) => poolOf(urlOf('postgres', name)))
+    const raced = await Promise.all(supers.map((pool) => migrate(pool, { onWarning })))
+    expect(raced.map(({ type }) => type)).toEqual(['migrated', 'migrated'])
+    // Now that it is there, whoever owns the views grants them.
+    expect(await migrate(plain, { onWarning })).toEqual({ type: 'migrated', applied: 0 })
+    expect(warnings).toHaveLength(1)
+    for (const pool of [plain, ...supers]) {
+      const { rows } = await pool.query(
+        `select has_schema_privilege('spindexer_reader', 'data', 'usage') as may`,
+      )
+      expect(rows).toEqual([{ may: true }])
+    }
+    expect(
+      (await plain.query(`select has_table_privilege('spindexer_reader', 'data.tracks', 'select') as may`))
+        .rows,
+    ).toEqual([{ may: true }])
+
+    // Nothing to do asks for no rights.
+    await admin.query('create role onlooker login')
+    await plain.query('grant usage on schema spindexer to onlooker')
+    await plain.query('grant select on all tables in schema spindexer to onlooker')
+    expect(await migrate(poolOf(urlOf('onlooker', 'one')), { onWarning })).toEqual({
+      type: 'migrated',
+      applied: 0,
+    })
+    expect(warnings).toHaveLength(1)
+  })
+})
