@@ -86,17 +86,21 @@ test.each(['snappy', 'lz4'])('reading stops at %s, by name, and skips nothing', 
   const { brokers, topic, log } = await start(1)
   await log.append(text(0, 'plain'))
   await alterTopic(brokers, topic, { 'compression.type': codec })
-  await log.append(text(0, ...Array.from({ length: 100 }, () => 'the same words')))
-  const seen: bigint[] = []
-  const reading = until(log, { scope: all }, ({ records }) => {
-    seen.push(...records.map(({ offset }) => offset))
+  const compressed = await waitFor('the broker to compress', async () => {
+    const [first] = await log.append(text(0, ...Array.from({ length: 100 }, () => 'the same words')))
+    return log.pick([first!]).then(
+      () => null,
+      (error: Error) => ({ offset: first!.offset, message: error.message }),
+    )
+  })
+  expect(compressed.message).toContain(`partition 0 of kafka topic "${topic}" is compressed with ${codec}`)
+  let next = 0n
+  const reading = until(log, { scope: all }, (state) => {
+    next = state.chunks.at(-1)?.next ?? 0n
     return false
   })
-  await expect(reading).rejects.toThrow(
-    `offset 1 of partition 0 of kafka topic "${topic}" is compressed with ${codec}`,
-  )
-  expect(seen.every((offset) => offset === 0n)).toBe(true)
-  await expect(log.pick([{ partition: 0, offset: 5n }])).rejects.toThrow(codec)
+  await expect(reading).rejects.toThrow(`the record batch at offset ${compressed.offset} of partition 0`)
+  expect(next <= compressed.offset).toBe(true)
 })
 
 test('a batch of more than 64 MiB is read as records without a value', async () => {
@@ -164,10 +168,10 @@ function restored(name: string): string {
 test('one copy of each record is a warning', async () => {
   const { log } = await start(1)
   await createLog(log, plan(1))
-  expect(checkLog(await log.describe())).toMatchObject({
-    type: 'ok',
-    warnings: [/replication factor 1/, /replication factor 1/].map(expect.stringMatching),
-  })
+  const check = checkLog(await log.describe())
+  expect(check.type === 'ok' && check.warnings.join('\n')).toMatch(
+    /replication factor 1[\s\S]*definitions.*replication factor 1/,
+  )
 })
 
 test('a topic that was made again is lost to its reader, and is another log', async () => {

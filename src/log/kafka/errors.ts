@@ -14,6 +14,8 @@ const UNREACHABLE: ReadonlySet<string> = new Set([
   'KafkaJSNoBrokerAvailableError',
 ])
 
+const UNREACHABLE_REMEDY = 'check that Kafka runs there and can be reached from here'
+
 const REMEDIES: ReadonlyMap<string, string> = new Map([
   ['TOPIC_AUTHORIZATION_FAILED', 'allow this user to read, write and describe the topic (kafka-acls)'],
   [
@@ -49,7 +51,8 @@ export function errorType(error: unknown): string | null {
 /** The error with what was attempted, why it failed and what to do. */
 export function explain(attempt: string, error: unknown): Error {
   const type = errorType(error)
-  const remedy = type === null ? undefined : REMEDIES.get(type)
+  const unreachable = type === null && isTransient(error) ? UNREACHABLE_REMEDY : undefined
+  const remedy = REMEDIES.get(type ?? '') ?? unreachable
   const reason = error instanceof Error ? error.message : String(error)
   const kind = type === null ? '' : ` (${type})`
   return new Error(`${attempt}: ${reason}${kind}${remedy === undefined ? '' : `; ${remedy}`}`, {

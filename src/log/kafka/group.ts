@@ -34,7 +34,7 @@ interface Seat {
 const PROTOCOL = 'spindexer'
 const HEARTBEAT_MS = 1_000
 /** A member that is silent for so long loses its partitions. */
-const SESSION_TIMEOUT_MS = 15_000
+const SESSION_TIMEOUT_MS = 6_000
 /** How long the others wait for a member to join again. It does at its next heartbeat, however busy its reader is. */
 const REBALANCE_TIMEOUT_MS = 15_000
 const LEAVE_MS = 2_000

@@ -21,7 +21,7 @@ export interface KafkaLog extends Log {
 }
 
 /** How long a question is asked again while the cluster does not answer. */
-const ASK_MS = 10_000
+const ASK_MS = 5_000
 
 export function createKafkaLog({ connection, topic, onLog }: KafkaLogOptions): KafkaLog {
   const closing = new AbortController()

@@ -4,8 +4,8 @@ import type { LogRecord, Pointer } from '../../codec/record.ts'
 import { type Answer, answerNext, answerToChunks } from './chunks.ts'
 import type { KafkaClient, TopicPartition } from './client.ts'
 import { fetchRecords } from './exchange.ts'
-import { createErrorFromCode } from './kafkajs.ts'
-import { describePlace, partitionToPlace } from './topic.ts'
+import { type Broker, createErrorFromCode } from './kafkajs.ts'
+import { describePlace, partitionToPlace, type TopicPlace } from './topic.ts'
 
 const OFFSET_OUT_OF_RANGE = 1
 const FETCH_BYTES = 1024 * 1024
@@ -20,34 +20,36 @@ export async function pickRecords(
 ): Promise<(LogRecord | null)[]> {
   const offsetsByPartition = Map.groupBy(pointers, ({ partition }) => partition)
   const found = new Map<number, ReadonlyMap<bigint, LogRecord>>()
+  const layouts = new Map<string, readonly TopicPartition[] | null>()
   for (const [partition, wanted] of offsetsByPartition) {
     const offsets = wanted.map(({ offset }) => offset).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
-    found.set(partition, await pickFromPartition(client, topic, partition, offsets))
+    const place = partitionToPlace(topic, partition)
+    if (!layouts.has(place.topic)) layouts.set(place.topic, await client.layout(place.topic))
+    const leader = layouts.get(place.topic)?.find((one) => one.partition === place.partition)?.leader
+    if (leader === undefined) continue
+    found.set(partition, await pickFromPartition(await client.broker(leader), partition, place, offsets))
   }
   return pointers.map(({ partition, offset }) => found.get(partition)?.get(offset) ?? null)
 }
 
 /** Offsets ascending. Each fetch brings what stands at the first one that is still wanted, and its neighbours. */
 async function pickFromPartition(
-  client: KafkaClient,
-  topic: string,
+  broker: Broker,
   partition: number,
+  place: TopicPlace,
   offsets: readonly bigint[],
-) {
-  const place = partitionToPlace(topic, partition)
+): Promise<ReadonlyMap<bigint, LogRecord>> {
   const found = new Map<bigint, LogRecord>()
-  const layout = await client.layout(place.topic)
-  const leader = layout?.find((one) => one.partition === place.partition)?.leader
-  if (leader === undefined) return found
-  const broker = await client.broker(leader)
+  // One batch comes however small the limit is; the neighbours of a single record nobody wants.
+  const bytes = offsets.length === 1 ? 1 : FETCH_BYTES
   for (let index = 0; index < offsets.length; ) {
     const from = offsets[index]!
     const [fetched] = await fetchRecords(broker, {
       topic: place.topic,
       partitions: [{ partition: place.partition, offset: from }],
       maxWaitMs: 0,
-      maxBytes: FETCH_BYTES,
-      partitionMaxBytes: FETCH_BYTES,
+      maxBytes: bytes,
+      partitionMaxBytes: bytes,
     })
     index++
     if (fetched === undefined || fetched.errorCode === OFFSET_OUT_OF_RANGE) continue
