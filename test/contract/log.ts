@@ -4,10 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { DEFINITIONS, type Pointer } from '../../src/codec/record.ts'
 import { checkLog } from '../../src/log/check.ts'
-import { createLog } from '../../src/log/genesis.ts'
 import type { Log, LogEvent, NewRecord, ReadScope } from '../../src/log/log.ts'
+import { startMember } from '../log/member.ts'
 import { until } from '../log/reading.ts'
-import { plan, text, textOf } from '../log/samples.ts'
+import { text, textOf } from '../log/samples.ts'
+import { logCreateContract } from './log-create.ts'
 
 /** A log under test, empty, with its partitions made. */
 export interface LogUnderTest {
@@ -289,127 +290,13 @@ export function logContract({ name, create, groupMs }: LogFactory): void {
     })
   })
 
-  createContract(name, start)
+  logCreateContract(name, start)
 }
 
 const all: ReadScope = { type: 'all' }
-
-/** How a log begins: over the port alone, so every adapter is asked. */
-function createContract(name: string, start: (partitions: number) => Promise<LogUnderTest>): void {
-  describe(`${name}: creating`, () => {
-    test('a new log is whole, and creating it again changes nothing', async () => {
-      const { log, another } = await start(3)
-      const created = await createLog(log, plan(1))
-      expect(created).toMatchObject({ type: 'created', genesis: { logId: plan(1).logId, partitions: 3 } })
-      expect(await createLog(another(), plan(2))).toEqual({ ...created, type: 'existed' })
-      expect((await log.describe()).partitions.map(({ end }) => end)).toEqual([1n, 1n, 1n])
-      expect(checkLog(await log.describe())).toMatchObject({
-        type: 'ok',
-        genesis: { maxClockAheadMs: 60_000n },
-      })
-    })
-
-    test('interrupted at any step it resumes with the id that it finds', async () => {
-      for (const failAt of [0, 1, 2, 3, 4, 5, 6, 7, 8]) {
-        const { log } = await start(2)
-        await createLog(failing(log, failAt), plan(1)).catch(() => {})
-        const before = await log.describe()
-        const result = await createLog(log, plan(2))
-        const logId = before.partitions[0]!.genesis === null ? plan(2).logId : plan(1).logId
-        expect(result).toMatchObject({ genesis: { logId } })
-        expect(checkLog(await log.describe()).type).toBe('ok')
-      }
-    })
-
-    test('two who create at once agree', async () => {
-      const { log, another } = await start(2)
-      const results = await Promise.all([createLog(log, plan(1)), createLog(another(), plan(2))])
-      const ids = results.map((result) =>
-        result.type === 'refused' ? result.problems : result.genesis.logId,
-      )
-      expect(ids[0]).toEqual(ids[1])
-      expect(checkLog(await log.describe()).type).toBe('ok')
-    })
-
-    test('a foreign record at offset 0 is refused', async () => {
-      for (const partition of [0, 1, DEFINITIONS]) {
-        const { log } = await start(2)
-        await log.append(text(partition, 'hello'))
-        const result = await createLog(log, plan(1))
-        expect(result).toMatchObject({
-          type: 'refused',
-          problems: [{ what: expect.stringMatching(/no genesis record/) }],
-        })
-        expect(
-          (await log.describe()).partitions.every(({ end }, i) => end === (i === partition ? 1n : 0n)),
-        ).toBe(true)
-      }
-    })
-  })
-}
-
-/** A log whose calls begin to fail after so many; a failing append has appended. */
-function failing(log: Log, failAt: number): Log {
-  let calls = 0
-  const count = async <T>(call: () => Promise<T>): Promise<T> => {
-    const isLast = calls++ === failAt
-    if (calls > failAt + 1) throw new Error('gone')
-    const answer = await call()
-    if (isLast) throw new Error('gone')
-    return answer
-  }
-  return {
-    ...log,
-    describe: () => count(() => log.describe()),
-    append: (records) => count(() => log.append(records)),
-    pick: (pointers) => count(() => log.pick(pointers)),
-  }
-}
 
 async function collectEvents(log: Log, scope: ReadScope, signal: AbortSignal): Promise<LogEvent[]> {
   const events: LogEvent[] = []
   for await (const event of log.read({ scope, positions: async () => new Map(), signal })) events.push(event)
   return events
-}
-
-/** Reads as a member of a group, from the positions that it reached before. */
-function startMember(log: Log, scope: ReadScope) {
-  const stop = new AbortController()
-  let assigned: readonly number[] = []
-  let next = new Map<number, bigint>()
-  let end = new Map<number, bigint>()
-  let isInOrder = true
-  const reading = (async () => {
-    for await (const event of log.read({ scope, positions: async () => new Map(), signal: stop.signal })) {
-      if (event.type === 'assigned') {
-        assigned = event.partitions
-        next = new Map()
-        end = new Map()
-      } else if (event.type === 'chunk') {
-        isInOrder &&= assigned.includes(event.partition) && (next.get(event.partition) ?? 0n) === event.from
-        next.set(event.partition, event.next)
-        end.set(event.partition, event.end)
-      }
-    }
-  })()
-  const wait = async (isDone: () => boolean, forMs: number) => {
-    const deadline = Date.now() + forMs
-    while (!isDone()) {
-      if (Date.now() > deadline)
-        throw new Error(`after ${forMs} ms: assigned ${assigned}, read to ${[...next]}`)
-      await sleep(20)
-    }
-  }
-  return {
-    partitions: () => assigned,
-    isInOrder: () => isInOrder,
-    waitFor: (isRight: (partitions: readonly number[]) => boolean, forMs: number) =>
-      wait(() => isRight(assigned), forMs),
-    caughtUp: (forMs: number) =>
-      wait(() => assigned.every((one) => end.has(one) && next.get(one) === end.get(one)), forMs),
-    async stop() {
-      stop.abort()
-      await reading
-    },
-  }
 }

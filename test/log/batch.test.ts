@@ -135,6 +135,6 @@ test('what cannot be read is an error, never skipped', async () => {
     Buffer.alloc(batch.records.length, 0xff),
     Buffer.alloc(40),
   ]) {
-    expect(() => createRecordReader(batch, damaged, 0, 0n).read(10)).toThrow()
+    expect(() => createRecordReader(batch, damaged, 0, 0n).readInto([], 10)).toThrow()
   }
 })

@@ -111,7 +111,7 @@ export function createAppender({ client, topic, signal, onLog }: AppenderOptions
     onLog(`appending to ${describePlace(lane.place)}: ${(error as Error).message}`)
     const explained = explain(`appending to ${describePlace(lane.place)}`, error)
     if (NEW_PRODUCER.has(type)) needsProducer = true
-    else if (isTransient(error)) expire(lane, explained)
+    if (NEW_PRODUCER.has(type) || isTransient(error)) expire(lane, explained)
     else {
       const calls = lane.headCalls()
       lane.fail(explained, (call) => calls.has(call))

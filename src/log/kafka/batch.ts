@@ -23,8 +23,8 @@ export interface Batch {
 
 /** Reads some of a batch's records after the other. */
 export interface RecordReader {
-  /** At most `max` more records at or above the offset that was asked for; none at the end. */
-  read(max: number): LogRecord[]
+  /** Adds records at or above the offset that was asked for until there are `max`; false when there are no more. */
+  readInto(records: LogRecord[], max: number): boolean
 }
 
 const LENGTH_AT = 8
@@ -107,14 +107,13 @@ export function createRecordReader(
   }
 
   return {
-    read(max) {
-      const records: LogRecord[] = []
+    readInto(records, max) {
       for (; index < count && records.length < max; index++) {
         const record = readOne()
         // A fetch may begin inside a batch: the broker sends whole ones.
         if (record.offset >= from) records.push(record)
       }
-      return records
+      return index < count
     },
   }
 }

@@ -48,23 +48,17 @@ export async function* answerToChunks(answer: Answer): AsyncGenerator<Chunk> {
   }
   for (const batch of readBatches(answer.bytes, place)) {
     if (!batch.isControl) {
-      const opened = await decompressRecords(
-        batch.codec,
-        batch.records,
-        `the record batch at offset ${batch.baseOffset} of ${place}`,
-      )
+      const name = () => `the record batch at offset ${batch.baseOffset} of ${place}`
+      const opened = await decompressRecords(batch.codec, batch.records, name)
       const reader = createRecordReader(batch, opened, partition, answer.from)
       bytes += opened?.length ?? 0
-      for (;;) {
-        const more = reader.read(CHUNK_RECORDS_MAX - records.length)
-        records = records.length === 0 ? more : records.concat(more)
-        if (records.length < CHUNK_RECORDS_MAX) break
+      while (reader.readInto(records, CHUNK_RECORDS_MAX)) {
         next = records.at(-1)!.offset + 1n
         yield cut()
       }
     }
     if (batch.next > next) next = batch.next
-    if (bytes >= CHUNK_BYTES_MAX) yield cut()
+    if (bytes >= CHUNK_BYTES_MAX || records.length >= CHUNK_RECORDS_MAX) yield cut()
   }
   if (next > from || answer.from === next) yield cut()
 }

@@ -16,7 +16,11 @@ const OPENERS = new Map([
  * Decompresses the records of a batch; null when they are more than `BATCH_BYTES_MAX` bytes. `codec` is the low three
  * bits of the batch's attributes. Throws for a codec that cannot be opened: skipping would lose records.
  */
-export async function decompressRecords(codec: number, bytes: Buffer, place: string): Promise<Buffer | null> {
+export async function decompressRecords(
+  codec: number,
+  bytes: Buffer,
+  batchName: () => string,
+): Promise<Buffer | null> {
   if (codec === 0) return bytes.length > BATCH_BYTES_MAX ? null : bytes
   const name = CODECS[codec]
   const open = OPENERS.get(name ?? '')
@@ -24,13 +28,15 @@ export async function decompressRecords(codec: number, bytes: Buffer, place: str
     const remedy =
       'read it with a version that can, or copy the log; set compression.type of the topic to zstd'
     throw new Error(
-      `${place} is compressed with ${name ?? `codec ${codec}`}, which this version cannot open; ${remedy}`,
+      `${batchName()} is compressed with ${name ?? `codec ${codec}`}, which this version cannot open; ${remedy}`,
     )
   }
   try {
     return await open(bytes, { maxOutputLength: BATCH_BYTES_MAX })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return null
-    throw new Error(`${place} does not decompress as ${name}: ${(error as Error).message}`, { cause: error })
+    throw new Error(`${batchName()} does not decompress as ${name}: ${(error as Error).message}`, {
+      cause: error,
+    })
   }
 }

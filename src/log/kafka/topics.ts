@@ -2,7 +2,7 @@
 
 import type { Problem } from '../log.ts'
 import { createClient, type KafkaClient, type KafkaConnection, withRetry } from './client.ts'
-import { errorType, explain } from './errors.ts'
+import { errorType } from './errors.ts'
 import { topicSettings } from './settings.ts'
 import { definitionsTopic } from './topic.ts'
 
@@ -31,10 +31,11 @@ export async function createKafkaTopics(options: CreateTopicsOptions): Promise<C
     const brokers = await withRetry('asking for the brokers', retry, () => client.brokerCount())
     const replicationFactor = options.replicationFactor ?? Math.min(3, brokers)
     const definitions = definitionsTopic(topic)
-    const isNew = [
-      await createTopic(client, topic, partitions, replicationFactor),
-      await createTopic(client, definitions, 1, replicationFactor),
-    ]
+    const make = (name: string, count: number) =>
+      withRetry(`creating kafka topic "${name}"`, retry, () =>
+        createTopic(client, name, count, replicationFactor),
+      )
+    const isNew = [await make(topic, partitions), await make(definitions, 1)]
     for (const [name, expected] of [
       [topic, partitions],
       [definitions, 1],
@@ -44,9 +45,8 @@ export async function createKafkaTopics(options: CreateTopicsOptions): Promise<C
       )
       if (found !== expected) return refuseCount(name, found, expected)
     }
-    const isAlone = replicationFactor === 1 && isNew.some(Boolean)
-    const warning = `there is one copy of each record (replication factor 1, ${brokers} broker${brokers === 1 ? '' : 's'})`
-    return { type: isNew.some(Boolean) ? 'created' : 'existed', warnings: isAlone ? [warning] : [] }
+    if (!isNew.some(Boolean)) return { type: 'existed', warnings: [] }
+    return { type: 'created', warnings: replicationFactor < 3 ? [fewCopies(replicationFactor, brokers)] : [] }
   } finally {
     await client.close()
   }
@@ -67,7 +67,7 @@ async function createTopic(
     return true
   } catch (error) {
     if (errorType(error) === 'TOPIC_ALREADY_EXISTS') return false
-    throw explain(`creating kafka topic "${topic}"`, error)
+    throw error
   }
 }
 
@@ -78,6 +78,11 @@ async function countPartitions(client: KafkaClient, topic: string): Promise<numb
   throw Object.assign(new Error(`kafka topic "${topic}" is not known yet`), {
     name: 'KafkaJSMetadataNotLoaded',
   })
+}
+
+function fewCopies(replicationFactor: number, brokers: number): string {
+  const counted = `replication factor ${replicationFactor}, ${brokers} broker${brokers === 1 ? '' : 's'}`
+  return `the log is kept on few brokers (${counted}): with 3 it survives the loss of one while it is written`
 }
 
 function refuseCount(topic: string, found: number, expected: number): CreateTopicsResult {
