@@ -14,8 +14,12 @@ export class Failure extends Error {
   readonly remedy: string | null
   readonly exitCode: number
 
-  constructor(what: string, remedy: string | null = null, exitCode: number = EXIT_FAILED) {
-    super(what)
+  constructor(
+    what: string,
+    remedy: string | null = null,
+    { exitCode = EXIT_FAILED, cause }: { readonly exitCode?: number; readonly cause?: unknown } = {},
+  ) {
+    super(what, { cause })
     this.name = 'Failure'
     this.remedy = remedy
     this.exitCode = exitCode
@@ -24,7 +28,7 @@ export class Failure extends Error {
 
 /** Wrong usage or configuration: exit 2. */
 export function usageFailure(what: string, remedy: string): Failure {
-  return new Failure(what, remedy, EXIT_USAGE)
+  return new Failure(what, remedy, { exitCode: EXIT_USAGE })
 }
 
 /** Several things that forbid going on, each with its remedy. */
@@ -43,7 +47,7 @@ export function problemsFailure(problems: readonly Problem[]): Failure {
  */
 export function explainError(error: unknown, debug: boolean): { text: string; exitCode: number } {
   const exitCode = error instanceof Failure ? error.exitCode : EXIT_FAILED
-  const remedy = error instanceof Failure ? error.remedy : knownRemedy(error)
+  const remedy = error instanceof Failure ? error.remedy : remedyOf(error)
   const lines = [`spindexer: ${messageOf(error)}`]
   if (remedy !== null && remedy !== '') lines.push(`  ${remedy}`)
   if (debug) lines.push(stackOf(error))
@@ -72,7 +76,10 @@ const REMEDIES: ReadonlyMap<string, string> = new Map([
   ['EISDIR', 'give a file, not a directory'],
 ])
 
-function knownRemedy(error: unknown): string | null {
+/** Empty where the message says it. */
+export function remedyOf(error: unknown): string | null {
+  // The adapter of the log says what to do itself, behind a semicolon.
+  if (error instanceof Error && /; [a-z]/.test(error.message)) return ''
   for (const each of causesOf(error)) {
     const code = (each as { code?: unknown }).code
     const remedy = typeof code === 'string' ? REMEDIES.get(code) : undefined
@@ -97,7 +104,7 @@ function* causesOf(error: unknown): Generator<object> {
   }
 }
 
-function messageOf(error: unknown): string {
+export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   // An AggregateError of connection attempts has no message of its own.
   if (error.message === '' && error instanceof AggregateError) {

@@ -7,7 +7,7 @@ import type { ReadDefinitions } from '../writer/definitions.ts'
 import { readDefinitions } from '../writer/definitions.ts'
 import type { Database, OpenedLog } from './compose.ts'
 import type { Context } from './context.ts'
-import { Failure, problemsFailure } from './errors.ts'
+import { Failure, messageOf, problemsFailure, remedyOf } from './errors.ts'
 
 // Adapters bring large libraries: loaded when a command needs them, so that --help and config answer at once.
 const loadAdapters = () => import('./compose.ts')
@@ -43,7 +43,23 @@ export function readAllDefinitions(context: Context, log: Log, logId: string): P
   return readDefinitions(log, logId, context.io.signal)
 }
 
+/** Opens the node's database. What it throws comes as a failure that names the database. */
 export async function withDatabase<T>(context: Context, use: (database: Database) => Promise<T>): Promise<T> {
+  try {
+    return await withBareDatabase(context, use)
+  } catch (error) {
+    if (error instanceof Failure) throw error
+    throw new Failure(`the node's database (DATABASE_URL): ${messageOf(error)}`, remedyOf(error), {
+      cause: error,
+    })
+  }
+}
+
+/** The same with errors as they come, so that those which pass by themselves can be told from others. */
+export async function withBareDatabase<T>(
+  context: Context,
+  use: (database: Database) => Promise<T>,
+): Promise<T> {
   const { openDatabase } = await loadAdapters()
   const database = openDatabase(context.config)
   try {

@@ -2,7 +2,7 @@
 // The program's entry: runs one command line and turns what comes of it into an exit code.
 
 import { CommanderError } from 'commander'
-import { EXIT_DONE, EXIT_USAGE, explainError } from './errors.ts'
+import { EXIT_DONE, EXIT_USAGE, explainError, Failure } from './errors.ts'
 import { buildProgram } from './program.ts'
 
 const isDebug = process.env.SPINDEXER_DEBUG === '1'
@@ -42,7 +42,7 @@ function abortOnSignals(): AbortSignal {
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => {
       if (controller.signal.aborted) process.exit(name === 'SIGINT' ? 130 : 143)
-      controller.abort(name)
+      controller.abort(new Failure('interrupted'))
     })
   }
   return controller.signal

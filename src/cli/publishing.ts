@@ -164,7 +164,7 @@ async function send(
   if (result.type === 'done') {
     const skipped = result.skipped === 0 ? '' : `; ${countOf(result.skipped, 'line')} left out`
     out.say(`${durable}, ${formatCount(rate)}/s${skipped}.`)
-    if (isStream && result.skipped > 0) out.say(listProblems(result.problems, result.skipped))
+    if (isStream && result.skipped > 0) out.say(listProblems(result.skippedProblems, result.skipped))
     if (out.json) await out.record({ durable: result.durable, skipped: result.skipped })
     return
   }

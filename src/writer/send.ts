@@ -29,7 +29,10 @@ export interface SendResult {
   /** Messages that are in the log and that every node will quarantine. */
   readonly refused: number
   readonly skipped: number
+  /** Why it stopped. */
   readonly problems: readonly LineProblem[]
+  /** Why lines were left out: the first of them. */
+  readonly skippedProblems: readonly LineProblem[]
   readonly error: unknown
 }
 
@@ -41,11 +44,11 @@ type ChangeEntry = Extract<Entry, { type: 'change' }>
 export async function sendSource(source: Source, options: SendOptions): Promise<SendResult> {
   const { session, signal } = options
   const problems = createProblemList()
+  const skipped = createProblemList()
   const pending = new Set<Promise<void>>()
   let queued: ChangeEntry[] = []
   let durable = 0
   let refused = 0
-  let skipped = 0
   let failure: { readonly error: unknown } | null = null
 
   async function append(entries: readonly ChangeEntry[]): Promise<void> {
@@ -53,7 +56,7 @@ export async function sendSource(source: Source, options: SendOptions): Promise<
       const outcomes = await session.append(entries.map((entry) => entry.change))
       for (const [i, outcome] of outcomes.entries()) {
         if (outcome.type === 'durable') durable++
-        else {
+        else if (outcome.type === 'refused') {
           refused++
           problems.add({ line: entries[i]!.line, what: outcome.reason })
         }
@@ -88,8 +91,8 @@ export async function sendSource(source: Source, options: SendOptions): Promise<
       problems.add({ line: entry.line, what: describeTie(tie) })
       return false
     }
-    problems.add({ line: entry.line, what: fault! })
-    if (options.skipInvalid) skipped++
+    const list = options.skipInvalid ? skipped : problems
+    list.add({ line: entry.line, what: fault! })
     return options.skipInvalid
   }
 
@@ -116,5 +119,13 @@ export async function sendSource(source: Source, options: SendOptions): Promise<
   const type = failure !== null ? 'failed' : isWhole && isGoingOn() ? 'done' : 'stopped'
   // Read back through a cast: the compiler does not see the assignments inside the closures.
   const error = (failure as { readonly error: unknown } | null)?.error ?? null
-  return { type, durable, refused, skipped, problems: problems.first(), error }
+  return {
+    type,
+    durable,
+    refused,
+    skipped: skipped.count(),
+    problems: problems.first(),
+    skippedProblems: skipped.first(),
+    error,
+  }
 }

@@ -7,6 +7,7 @@ import { createContext, type Io } from '../context.ts'
 export function addConfigCommand(parent: Command, io: Io): void {
   parent
     .command('config')
+    .summary('show every setting and where it came from')
     .description('Shows every setting: its value, where it came from and what it means. Secrets are masked.')
     .addHelpText('after', '\nExample:\n  $ spindexer config')
     .action(async (_options: unknown, command: Command) => {
@@ -18,8 +19,6 @@ export function addConfigCommand(parent: Command, io: Io): void {
         meaning: setting.meaning,
       }))
       await out.table(rows)
-      out.say(
-        'Secrets may also come from files: NAME_FILE names one (DATABASE_URL_FILE, KAFKA_SASL_PASSWORD_FILE, …).',
-      )
+      out.say('Secrets may also come from files: NAME_FILE names one (DATABASE_URL_FILE, for example).')
     })
 }

@@ -9,7 +9,7 @@ import type { Database, OpenedLog } from '../compose.ts'
 import { requireSetting } from '../config.ts'
 import { type Context, createContext, type Io } from '../context.ts'
 import { explainError, Failure, problemsFailure } from '../errors.ts'
-import { withDatabase, withLog } from '../log-access.ts'
+import { withBareDatabase, withLog } from '../log-access.ts'
 import { countOf, formatCount, type Progress, startProgress } from '../progress.ts'
 
 interface Options {
@@ -41,7 +41,7 @@ export function addRunCommand(parent: Command, io: Io): void {
       // Both are looked at before either is opened: the first message says all that is missing.
       requireSetting(context.config, 'SPINDEXER_LOG')
       requireSetting(context.config, 'DATABASE_URL')
-      await withDatabase(context, (database) =>
+      await withBareDatabase(context, (database) =>
         withLog(context, (opened) => run(context, database, opened, options)),
       )
     })
