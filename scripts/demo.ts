@@ -22,7 +22,7 @@ interface Node {
 
 async function main(): Promise<void> {
   heading('Services: Kafka, a schema registry, Postgres')
-  await run('node', ['scripts/services.ts', 'up'], process.env)
+  await run(process.execPath, ['scripts/services.ts', 'up'], process.env)
   const settings = parseEnv(readFileSync(join(root, '.env'), 'utf8'))
   const log = new URL(settings.SPINDEXER_LOG!)
   // A topic of its own for every run: a log is never emptied.
@@ -88,6 +88,8 @@ make down stops the services; their data stay.`
 
 async function publish(writer: string, seed: number, env: NodeJS.ProcessEnv): Promise<void> {
   const child = start(['publish', '-'], env, 'pipe')
+  // A writer that ends early says why itself; its exit code is what counts here.
+  child.stdin!.on('error', () => {})
   Readable.from(lines(writer, seed)).pipe(child.stdin!)
   await exit(child, 'spindexer publish -')
 }
@@ -100,7 +102,7 @@ function* lines(writer: string, seed: number): Generator<string> {
 async function fingerprints(nodes: readonly Node[]): Promise<string[]> {
   const found: string[] = []
   for (const node of nodes) {
-    const child = spawn('node', ['src/cli/main.ts', 'dump', '--cells'], {
+    const child = spawn(process.execPath, ['src/cli/main.ts', 'dump', '--cells'], {
       cwd: root,
       env: node.env,
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -143,7 +145,7 @@ function start(
   stdin: 'ignore' | 'pipe' = 'ignore',
 ): ChildProcess {
   say(`$ spindexer ${args.join(' ')}`)
-  const child = spawn('node', ['src/cli/main.ts', ...args], {
+  const child = spawn(process.execPath, ['src/cli/main.ts', ...args], {
     cwd: root,
     env,
     stdio: [stdin, 'inherit', 'inherit'],
@@ -176,12 +178,22 @@ function say(text: string): void {
 }
 
 process.chdir(root)
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    endAll()
+    process.exit(1)
+  })
+}
 try {
   await main()
 } catch (error) {
   process.stderr.write(`\ndemo: ${error instanceof Error ? error.message : error}\n`)
   process.exitCode = 1
 } finally {
+  endAll()
+}
+
+function endAll(): void {
   for (const child of started) {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
   }

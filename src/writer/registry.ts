@@ -29,8 +29,17 @@ export async function registerMutationSchema(url: string, subject: string): Prom
   const schema = { type: SchemaType.AVRO, schema: MUTATION_SCHEMA } as const
   try {
     // Asked first: whoever may only read the registry, or keeps another compatibility for the subject, can write.
-    const known = await registry.getRegistryIdBySchema(subject, schema).catch(unlessUnknown)
-    return { type: 'registered', schemaId: known ?? (await registry.register(schema, { subject })).id }
+    const lookUp = () => registry.getRegistryIdBySchema(subject, schema).catch(unlessUnknown)
+    const known = await lookUp()
+    if (known !== null) return { type: 'registered', schemaId: known }
+    try {
+      return { type: 'registered', schemaId: (await registry.register(schema, { subject })).id }
+    } catch (error) {
+      // Two writers that begin at once get into each other's way here; what the other one registered serves both.
+      const others = await lookUp()
+      if (others === null) throw error
+      return { type: 'registered', schemaId: others }
+    }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     const what = `the schema registry at ${address.host} does not give ${subject} an id (${reason})`
@@ -51,9 +60,9 @@ function parseAddress(text: string): {
   return { host, auth: { username: decodeURIComponent(username), password: decodeURIComponent(password) } }
 }
 
-/** 404: neither this schema nor, perhaps, the subject is registered yet. */
+/** Neither this schema nor, perhaps, the subject is registered yet: the library says so by this error's name alone. */
 function unlessUnknown(error: unknown): null {
-  if ((error as { readonly status?: unknown }).status === 404) return null
+  if (error instanceof Error && error.name === 'ConfluentSchemaRegistryError') return null
   throw error
 }
 
