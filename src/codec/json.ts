@@ -347,8 +347,10 @@ function scanObject(text: string, start: number, depth: number): number {
   }
 }
 
+/** The name in a quoted text that `scanString` took, so it parses: but for a lone surrogate, which ends in a refusal. */
 function unquote(quoted: string): string {
-  return quoted.includes('\\') ? JSON.parse(quoted) : quoted.slice(1, -1)
+  if (!quoted.includes('\\')) return quoted.slice(1, -1)
+  return parseString({ text: quoted, at: 0, depthMax: 0, fault: null }) ?? ''
 }
 
 function scanString(text: string, start: number): number {

@@ -3,10 +3,11 @@
 const NEAR_MAX = 3
 const LISTED_MAX = 10
 
-/** The names, nearest first and at most three, that are within a third of the typed name's length in edits. */
+/** The names, nearest first and at most three, that some edits lead to: two, or a third of the typed name's length. */
 export function nearNames(typed: string, names: Iterable<string>): readonly string[] {
   const wanted = typed.toLowerCase()
-  const allowed = Math.max(1, Math.floor(wanted.length / 3))
+  // Two letters swapped are two edits.
+  const allowed = wanted.length < 4 ? 1 : Math.max(2, Math.floor(wanted.length / 3))
   return [...names]
     .filter((name) => Math.abs(name.length - wanted.length) <= allowed)
     .map((name) => ({ name, edits: countEdits(wanted, name.toLowerCase()) }))

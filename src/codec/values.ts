@@ -107,12 +107,6 @@ export function toCanonicalKey(column: KeyColumn, json: Json): TypedKey {
   return typeof text === 'string' ? { type: 'key', text } : text
 }
 
-/** The same for an argument of the command line or a cell of a CSV file, where everything is text. */
-export function textToCanonicalKey(column: KeyColumn, text: string): TypedKey {
-  const isBoolean = column.type === 'boolean' && (text === 'true' || text === 'false')
-  return toCanonicalKey(column, isBoolean ? text === 'true' : text)
-}
-
 /**
  * A value's JSON text as the outputs print it: long as digits, double as ECMAScript prints it, json as it is, bytes
  * as a string of base64, everything else as a string.
