@@ -15,6 +15,8 @@ const loadAdapters = () => import('./compose.ts')
 export interface CheckedLog extends OpenedLog {
   readonly description: LogDescription
   readonly genesis: LogGenesis
+  /** What is worth a word where the log is the subject; every publish need not repeat it. */
+  readonly warnings: readonly string[]
 }
 
 /** Opens the log of the settings, without asking anything of it yet. */
@@ -28,14 +30,13 @@ export async function withLog<T>(context: Context, use: (opened: OpenedLog) => P
   }
 }
 
-/** Opens the log, and throws a failure with what is wrong unless it is sound. Warnings are said. */
+/** Opens the log, and throws a failure with what is wrong unless it is sound. */
 export function withCheckedLog<T>(context: Context, use: (checked: CheckedLog) => Promise<T>): Promise<T> {
   return withLog(context, async (opened) => {
     const description = await opened.log.describe()
     const check = checkLog(description)
     if (check.type === 'refused') throw problemsFailure(check.problems)
-    for (const warning of check.warnings) context.out.say(`warning: ${warning}`)
-    return use({ ...opened, description, genesis: check.genesis })
+    return use({ ...opened, description, genesis: check.genesis, warnings: check.warnings })
   })
 }
 

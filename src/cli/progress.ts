@@ -8,6 +8,8 @@ const PLAIN_MS = 10_000
 export interface Progress {
   /** Says how much is done so far, in all. Cheap: it prints nothing by itself. */
   update(done: number): void
+  /** Clears the line on a terminal, so that something else can be said. */
+  clear(): void
   /** Stops printing and clears the line. Returns the rate of the whole, in things a second. */
   end(): number
 }
@@ -44,6 +46,9 @@ export function startProgress({ stderr, label, unit, total }: ProgressOptions): 
     printed = done
     stderr.write(terminal ? `\r\u001b[K${line()}` : `${line()}\n`)
   }
+  function clear(): void {
+    if (terminal && printed > 0) stderr.write('\r\u001b[K')
+  }
   const timer = setInterval(print, terminal ? TERMINAL_MS : PLAIN_MS)
   timer.unref()
 
@@ -51,9 +56,10 @@ export function startProgress({ stderr, label, unit, total }: ProgressOptions): 
     update(count) {
       done = count
     },
+    clear,
     end() {
       clearInterval(timer)
-      if (terminal) stderr.write('\r\u001b[K')
+      clear()
       return rate()
     },
   }

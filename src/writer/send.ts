@@ -1,6 +1,7 @@
 // Sends the changes of a source through a session as they come, and counts what became durable.
 
 import { describeTie, faultOf } from './check.ts'
+import { type ChangeEntry, createPump } from './pump.ts'
 import type { Session } from './session.ts'
 import { createProblemList, type Entry, type LineProblem, type Source } from './source.ts'
 import type { TieCheck } from './ties.ts'
@@ -36,96 +37,50 @@ export interface SendResult {
   readonly error: unknown
 }
 
-/** The most changes in one append; fewer go when nothing is on its way, so that a slow stream is sent as it comes. */
-const APPEND_CHANGES_MAX = 4_000
-
-type ChangeEntry = Extract<Entry, { type: 'change' }>
-
 export async function sendSource(source: Source, options: SendOptions): Promise<SendResult> {
-  const { session, signal } = options
+  const { signal } = options
+  const pump = createPump(options.session, options.onProgress)
   const problems = createProblemList()
   const skipped = createProblemList()
-  const pending = new Set<Promise<void>>()
-  let queued: ChangeEntry[] = []
-  let durable = 0
-  let refused = 0
-  let failure: { readonly error: unknown } | null = null
-
-  async function append(entries: readonly ChangeEntry[]): Promise<void> {
-    try {
-      const outcomes = await session.append(entries.map((entry) => entry.change))
-      for (const [i, outcome] of outcomes.entries()) {
-        if (outcome.type === 'durable') durable++
-        else if (outcome.type === 'refused') {
-          refused++
-          problems.add({ line: entries[i]!.line, what: outcome.reason })
-        }
-      }
-      options.onProgress(durable)
-    } catch (error) {
-      failure ??= { error }
-    }
-  }
-
-  function flush(): void {
-    if (queued.length === 0) return
-    const sent = append(queued).then(() => {
-      pending.delete(sent)
-      if (pending.size === 0 && isGoingOn()) flush()
-    })
-    pending.add(sent)
-    queued = []
-  }
-
-  const isGoingOn = (): boolean => failure === null && refused === 0 && !signal.aborted
-
-  /** False: this line ends it. */
-  function take(entry: Entry): boolean {
-    const fault = faultOf(entry, options.latestNs())
-    if (fault === null && entry.type === 'change') {
-      const tie = options.ties?.see(entry.change, entry.line) ?? null
-      if (tie === null) {
-        queued.push(entry)
-        return true
-      }
-      problems.add({ line: entry.line, what: describeTie(tie) })
-      return false
-    }
-    const list = options.skipInvalid ? skipped : problems
-    list.add({ line: entry.line, what: fault! })
-    return options.skipInvalid
-  }
-
+  let readFailure: { readonly error: unknown } | null = null
   let isWhole = true
   try {
     reading: for await (const entries of source()) {
       for (const entry of entries) {
-        if (!isGoingOn() || !take(entry)) {
-          isWhole = false
-          break reading
-        }
-        if (queued.length < APPEND_CHANGES_MAX) continue
-        await session.room()
-        flush()
+        const fault = refuseEntry(entry, options)
+        if (fault?.isSkipped === true) skipped.add({ line: entry.line, what: fault.what })
+        else if (fault !== null) problems.add({ line: entry.line, what: fault.what })
+        isWhole = !signal.aborted && pump.isSound() && problems.count() === 0
+        if (!isWhole) break reading
+        if (fault === null) await pump.push(entry as ChangeEntry)
       }
-      if (pending.size === 0) flush()
+      pump.nudge()
     }
   } catch (error) {
     // A stream that is torn down because the user asked for the end is no failure.
-    if (!signal.aborted) failure ??= { error }
+    if (!signal.aborted) readFailure = { error }
+    isWhole = false
   }
-  if (isGoingOn()) flush()
-  while (pending.size > 0) await Promise.all(pending)
-  const type = failure !== null ? 'failed' : isWhole && isGoingOn() ? 'done' : 'stopped'
-  // Read back through a cast: the compiler does not see the assignments inside the closures.
-  const error = (failure as { readonly error: unknown } | null)?.error ?? null
+  await pump.drain()
+  const failure = readFailure ?? pump.failure()
   return {
-    type,
-    durable,
-    refused,
+    type: failure !== null ? 'failed' : isWhole && pump.isSound() ? 'done' : 'stopped',
+    durable: pump.durable(),
+    refused: pump.refused(),
     skipped: skipped.count(),
-    problems: problems.first(),
+    problems: [...problems.first(), ...pump.refusals()],
     skippedProblems: skipped.first(),
-    error,
+    error: failure?.error ?? null,
   }
+}
+
+/** Why an entry is not sent, or null. A contradiction is never skipped: either choice would be arbitrary. */
+function refuseEntry(
+  entry: Entry,
+  options: SendOptions,
+): { readonly what: string; readonly isSkipped: boolean } | null {
+  const fault = faultOf(entry, options.latestNs())
+  if (fault !== null) return { what: fault, isSkipped: options.skipInvalid }
+  const tie = entry.type === 'change' ? (options.ties?.see(entry.change, entry.line) ?? null) : null
+  return tie === null ? null : { what: describeTie(tie), isSkipped: false }
 }

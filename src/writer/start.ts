@@ -29,7 +29,11 @@ export async function findStart(
   })
   try {
     const newest = await Promise.race([readNewest(), late])
-    if (newest === null) return { type: 'unknown', reason: 'the database does not follow this log' }
+    if (newest === null)
+      return {
+        type: 'unknown',
+        reason: 'the node of DATABASE_URL does not follow this log, or has not run yet',
+      }
     return { type: 'node', newest }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)

@@ -30,6 +30,12 @@ export function addImportCommand(parent: Command, io: Io): void {
     .addHelpText('after', HELP)
     .action(async (name: string, path: string, options: Options, command: Command) => {
       const context = createContext(io, command)
+      if (/\.csv(\.gz)?$/i.test(path)) {
+        throw usageFailure(
+          `${path}: this version imports JSON lines alone`,
+          'turn the CSV into one JSON object a line',
+        )
+      }
       const timeNs = readTime(options.timestamp)
       if (timeNs !== null && options.dryRun !== true) context.out.say(REPEATABLE)
       await publishFrom(context, path, options, (open, catalogue) =>

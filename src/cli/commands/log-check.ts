@@ -14,8 +14,9 @@ export function addLogCheckCommand(parent: Command, io: Io): void {
     .addHelpText('after', '\nExample:\n  $ spindexer log check')
     .action(async (_options: unknown, command: Command) => {
       const context = createContext(io, command)
-      await withCheckedLog(context, async ({ description, genesis }) => {
+      await withCheckedLog(context, async ({ description, genesis, warnings }) => {
         const { out } = context
+        for (const warning of warnings) out.say(`warning: ${warning}`)
         out.say(`${description.name} is sound.`)
         await out.record({ ...genesis })
         if (out.json) return
@@ -24,7 +25,7 @@ export function addLogCheckCommand(parent: Command, io: Io): void {
           ...(description.definitions ? [description.definitions] : []),
         ]
         await out.write('\n')
-        await out.table(states.map(({ partition, end }) => ({ partition: nameOf(partition), records: end })))
+        await out.table(states.map(({ partition, end }) => ({ partition: nameOf(partition), end })))
       })
     })
 }

@@ -86,6 +86,7 @@ async function run(
       checkMembership: () => checkMembership(log, database, group, workerId),
     })
     if (outcome.type === 'refused') throw problemsFailure(outcome.problems)
+    reporter.end()
     out.say(`${outcome.type === 'ended' ? 'Caught up' : 'Stopped'}: ${reporter.summary()}`)
   } catch (error) {
     // Asked to end while it was waiting for a service.
@@ -123,6 +124,10 @@ function createReporter({ io, out, debug }: Context): Reporter {
   })
   const counts = { consumed: 0, merged: 0, parked: 0, quarantined: 0, refused: 0 }
   let saidWaitingMs = Number.NEGATIVE_INFINITY
+  const say = (text: string): void => {
+    progress.clear()
+    out.say(text)
+  }
 
   function count(event: NodeEvent & { readonly type: 'committed' }): void {
     for (const name of ['consumed', 'merged', 'parked', 'quarantined'] as const) counts[name] += event[name]
@@ -135,24 +140,24 @@ function createReporter({ io, out, debug }: Context): Reporter {
         case 'committed':
           return count(event)
         case 'started':
-          return out.say(`Node of log ${event.identity.logId}, ${countOf(event.partitions, 'partition')}.`)
+          return say(`Node of log ${event.identity.logId}, ${countOf(event.partitions, 'partition')}.`)
         case 'warning':
-          return out.say(`warning: ${event.text}`)
+          return say(`warning: ${event.text}`)
         case 'defined':
           counts.refused += event.refused
           if (event.refused > 0)
-            out.say(`${countOf(event.refused, 'definition')} refused; \`spindexer status\` says why.`)
-          if (event.taken > 0) out.say(`Took ${countOf(event.taken, 'definition')}.`)
+            say(`${countOf(event.refused, 'definition')} refused; \`spindexer status\` says why.`)
+          if (event.taken > 0) say(`Took ${countOf(event.taken, 'definition')}.`)
           return
         case 'rejudged':
-          return out.say(
+          return say(
             `Judged ${countOf(event.judged, 'parked message')} again: ${formatCount(event.merged)} merged.`,
           )
         case 'waiting': {
           const nowMs = performance.now()
           if (nowMs - saidWaitingMs < WAITING_EVERY_MS) return
           saidWaitingMs = nowMs
-          return out.say(
+          return say(
             `waiting: could not ${event.what}: ${explainError(event.error, false).text.replace('spindexer: ', '')}`,
           )
         }

@@ -1,0 +1,83 @@
+// Keeps appends under way: gathers changes while others are on their way, and counts what becomes durable.
+
+import type { Session } from './session.ts'
+import { createProblemList, type Entry, type LineProblem } from './source.ts'
+
+export type ChangeEntry = Extract<Entry, { type: 'change' }>
+
+export interface Pump {
+  /** Queues a change; resolves when there is room for more. */
+  push(entry: ChangeEntry): Promise<void> | undefined
+  /** Sends what is queued unless something is on its way: a slow stream is sent as it comes. */
+  nudge(): void
+  /** Sends the rest and waits for all answers. */
+  drain(): Promise<void>
+  /** False once the log has failed, or a node would refuse what was sent: nothing more should be pushed. */
+  isSound(): boolean
+  durable(): number
+  /** Messages that are in the log and that every node will quarantine. */
+  refused(): number
+  refusals(): readonly LineProblem[]
+  failure(): { readonly error: unknown } | null
+}
+
+/** The most changes in one append; fewer go when nothing is on its way. */
+const APPEND_CHANGES_MAX = 4_000
+
+export function createPump(session: Session, onProgress: (durable: number) => void): Pump {
+  const refusals = createProblemList()
+  const pending = new Set<Promise<void>>()
+  let queued: ChangeEntry[] = []
+  let durable = 0
+  let failure: { readonly error: unknown } | null = null
+  const isSound = () => failure === null && refusals.count() === 0
+
+  async function append(entries: readonly ChangeEntry[]): Promise<void> {
+    try {
+      const outcomes = await session.append(entries.map((entry) => entry.change))
+      for (const [i, outcome] of outcomes.entries()) {
+        if (outcome.type === 'durable') durable++
+        else if (outcome.type === 'refused') refusals.add({ line: entries[i]!.line, what: outcome.reason })
+      }
+      onProgress(durable)
+    } catch (error) {
+      failure ??= { error }
+    }
+  }
+
+  function flush(): void {
+    if (queued.length === 0 || !isSound()) return
+    const sent = append(queued).then(() => {
+      pending.delete(sent)
+      nudge()
+    })
+    pending.add(sent)
+    queued = []
+  }
+
+  function nudge(): void {
+    if (pending.size === 0) flush()
+  }
+
+  async function makeRoom(): Promise<void> {
+    await session.room()
+    flush()
+  }
+
+  return {
+    push(entry) {
+      queued.push(entry)
+      return queued.length < APPEND_CHANGES_MAX ? undefined : makeRoom()
+    },
+    nudge,
+    async drain() {
+      flush()
+      while (pending.size > 0) await Promise.all(pending)
+    },
+    isSound,
+    durable: () => durable,
+    refused: refusals.count,
+    refusals: refusals.first,
+    failure: () => failure,
+  }
+}
