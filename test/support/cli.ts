@@ -29,11 +29,16 @@ export interface CliOptions {
   /** Added to an environment that holds nothing of the developer's own settings. */
   readonly env?: Readonly<Record<string, string>>
   readonly input?: string
+  /** Leaves stdin open for the test to write to. */
+  readonly keepStdin?: boolean
   readonly cwd?: string
 }
 
 /** Starts a command; a test that does not wait for `ended` kills it. */
-export function startCli(args: readonly string[], { env = {}, input, cwd }: CliOptions = {}): RunningCli {
+export function startCli(
+  args: readonly string[],
+  { env = {}, input, keepStdin, cwd }: CliOptions = {},
+): RunningCli {
   const child = spawn(process.execPath, [MAIN, ...args], {
     cwd: cwd ?? join(ROOT, 'test'),
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...env },
@@ -46,7 +51,7 @@ export function startCli(args: readonly string[], { env = {}, input, cwd }: CliO
   // A command that ends before it has read everything is no error of the test.
   child.stdin.on('error', () => {})
   if (input !== undefined) child.stdin.end(input)
-  else child.stdin.end()
+  else if (keepStdin !== true) child.stdin.end()
   const textOf = (chunks: Buffer[]) => Buffer.concat(chunks).toString('utf8')
   const ended = once(child, 'close').then(([code, signal]) => ({
     code: code as number | null,
@@ -66,7 +71,9 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
 export async function cli(args: readonly string[], options: CliOptions = {}): Promise<string> {
   const result = await runCli(args, options)
   if (result.code !== 0) {
-    throw new Error(`spindexer ${args.join(' ')} ended with ${result.code ?? result.signal}:\n${result.stderr}`)
+    throw new Error(
+      `spindexer ${args.join(' ')} ended with ${result.code ?? result.signal}:\n${result.stderr}`,
+    )
   }
   return result.stdout
 }

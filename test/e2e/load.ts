@@ -1,0 +1,43 @@
+// Load for the end-to-end tests: a lot of generated mutations, published by the command line.
+
+import { generateLines } from '../../scripts/demo/generate.ts'
+import { type RunningCli, startCli } from '../support/cli.ts'
+import type { TestLog } from './support.ts'
+
+/** Publishes `count` generated mutations of the small catalogue; resolves when all are durable. */
+export async function publishGenerated(
+  log: TestLog,
+  writer: string,
+  seed: number,
+  count: number,
+): Promise<void> {
+  const input = `${[...generateLines(writer, seed, count)].join('\n')}\n`
+  const { code, stderr } = await startCli(['publish', '-'], { env: log.env, input }).ended
+  if (code !== 0) throw new Error(`publish ended with ${code}:\n${stderr}`)
+}
+
+export interface Load {
+  /** Stops after the lines that are under way; resolves when the writer has ended well. */
+  stop(): Promise<void>
+}
+
+/** A writer that goes on until it is stopped, some thousand mutations a second. */
+export function startLoad(log: TestLog, writer: string, seed: number): Load {
+  const running: RunningCli = startCli(['publish', '-'], { env: log.env, keepStdin: true })
+  const lines = generateLines(writer, seed, 100_000_000)
+  let stopped = false
+  const timer = setInterval(() => {
+    if (stopped || running.child.stdin.writableNeedDrain) return
+    const some = Array.from({ length: 200 }, () => `${lines.next().value}\n`)
+    running.child.stdin.write(some.join(''))
+  }, 40)
+  return {
+    async stop() {
+      stopped = true
+      clearInterval(timer)
+      running.child.stdin.end()
+      const { code, stderr } = await running.ended
+      if (code !== 0) throw new Error(`publish ended with ${code}:\n${stderr}`)
+    },
+  }
+}
