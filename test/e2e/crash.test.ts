@@ -26,8 +26,12 @@ it('SIGKILL ten times, each with lag and a transaction open: equal to a calm nod
   await publishGenerated(log, 'first', 1, 60_000)
   const load = startLoad(log, 'second', 2)
   const kills: { lag: bigint; position: bigint; state: string }[] = []
-  for (let kill = 0; kill < KILLS; kill++) kills.push(await killInTransaction(killed, kill))
-  await load.stop()
+  try {
+    for (let kill = 0; kill < KILLS; kill++) kills.push(await killInTransaction(killed, kill))
+    await load.stop()
+  } finally {
+    load.kill()
+  }
   await catchUp(killed)
   await catchUp(calm)
   const cells = await cellsOf(calm)

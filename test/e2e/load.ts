@@ -19,6 +19,8 @@ export async function publishGenerated(
 export interface Load {
   /** Stops after the lines that are under way; resolves when the writer has ended well. */
   stop(): Promise<void>
+  /** Ends it however it is; for a test that failed. */
+  kill(): void
 }
 
 /** A writer that goes on until it is stopped, some thousand mutations a second. */
@@ -32,6 +34,10 @@ export function startLoad(log: TestLog, writer: string, seed: number): Load {
     running.child.stdin.write(some.join(''))
   }, 40)
   return {
+    kill() {
+      clearInterval(timer)
+      running.kill('SIGKILL')
+    },
     async stop() {
       stopped = true
       clearInterval(timer)
