@@ -1,6 +1,7 @@
-// The only door to KafkaJS's inner parts, with types of our own: its version is pinned exactly, and nobody changes it.
+// The door to KafkaJS's inner parts (connections.ts mends one of them), with types of our own: its version is pinned exactly, and nobody changes it.
 
 import { createRequire } from 'node:module'
+import { mendConnections } from './connections.ts'
 
 const require = createRequire(import.meta.url)
 
@@ -188,6 +189,8 @@ const defaultSocketFactory: () => SocketFactory = require('kafkajs/src/network/s
 const crc32COfKafkaJs: (
   bytes: Buffer,
 ) => number = require('kafkajs/src/protocol/recordBatch/crc32C/crc32C.js')
+
+mendConnections()
 
 // After each answer KafkaJS arms a timer for throttled requests, with a negative delay when there is none: Node 24
 // prints a TimeoutNegativeWarning. Nothing waits then, so no timer is needed.
