@@ -4,13 +4,16 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
-import { parseEnv } from 'node:util'
+import { parseArgs, parseEnv } from 'node:util'
 import pg from 'pg'
 import { generateLines } from './demo/generate.ts'
 
 const root = join(import.meta.dirname, '..')
+const { values: flags } = parseArgs({ options: { root: { type: 'string' } } })
+/** Whose services and .env: as with scripts/services.ts, this checkout's unless --root names a directory. */
+const servicesRoot = resolve(flags.root ?? root)
 const MESSAGES_PER_WRITER = 6_000
 const RUN_MINUTES_MAX = 3
 const started: ChildProcess[] = []
@@ -22,8 +25,8 @@ interface Node {
 
 async function main(): Promise<void> {
   heading('Services: Kafka, a schema registry, Postgres')
-  await run(process.execPath, ['scripts/services.ts', 'up'], process.env)
-  const settings = parseEnv(readFileSync(join(root, '.env'), 'utf8'))
+  await run(process.execPath, ['scripts/services.ts', 'up', '--root', servicesRoot], process.env)
+  const settings = parseEnv(readFileSync(join(servicesRoot, '.env'), 'utf8'))
   const log = new URL(settings.SPINDEXER_LOG!)
   // A topic of its own for every run: a log is never emptied.
   log.pathname = `/demo-${new Date().toISOString().replace(/\D/g, '').slice(0, 14)}`
