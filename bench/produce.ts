@@ -29,8 +29,7 @@ export async function fillLog(
 }
 
 function createMessage(n: number, rows: number): { key: string; value: Buffer } {
-  // A multiplier without a factor in common with `rows` scatters the keys, each as often as the others.
-  const row = `row-${(n * 7_919) % rows}`
+  const row = `row-${scatter(n) % rows}`
   const value = frameSingleObject(
     encodeMutation({
       stamp: createStamp(1_700_000_000_000_000_000n + BigInt(n), ORIGIN),
@@ -45,4 +44,12 @@ function createMessage(n: number, rows: number): { key: string; value: Buffer } 
     }),
   )
   return { key: JSON.stringify(['bench', row]), value }
+}
+
+/** A number of 32 bits that looks drawn at random and is the same in every run (the finalizer of MurmurHash3). */
+function scatter(n: number): number {
+  let hash = n ^ (n >>> 16)
+  hash = Math.imul(hash, 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (hash ^ (hash >>> 16)) >>> 0
 }

@@ -1,7 +1,8 @@
 // The state as text: the lines of `dump --cells`, and a visible row as one JSON object.
 
+import type { Cell } from '../crdt/cells.ts'
 import type { Fold, FoldedRow } from '../crdt/fold.ts'
-import { type Cell, rowExists } from '../crdt/merge.ts'
+import { rowExists } from '../crdt/merge.ts'
 import { stampToIso, stampToOrigin } from '../crdt/stamp.ts'
 import { compareText } from '../crdt/value.ts'
 import type { Catalogue, Dataset } from './catalogue.ts'

@@ -1,6 +1,7 @@
 // The fold: many mutations become at most one row each, before anything is written.
 
-import { createRow, mergeMutation, mergeRow, type Row } from './merge.ts'
+import { Cells } from './cells.ts'
+import { mergeMutation, mergeRow, type Row } from './merge.ts'
 import { type KeyText, keyToText, type Mutation } from './mutation.ts'
 
 /** A row of a fold, with the key that it belongs to. */
@@ -26,7 +27,7 @@ export function foldMutation(fold: Fold, mutation: Mutation): boolean {
   let row = rowsByKey.get(text)
   const isNew = row === undefined
   if (row === undefined) {
-    row = { key: mutation.key, ...createRow() }
+    row = createFoldedRow(mutation.key)
     rowsByKey.set(text, row)
   }
   mergeMutation(row, mutation)
@@ -39,9 +40,13 @@ export function mergeFold(fold: Fold, other: Fold): void {
     const rowsByKey = fold.get(dataset) ?? new Map<KeyText, FoldedRow>()
     fold.set(dataset, rowsByKey)
     for (const [text, otherRow] of otherRows) {
-      const row = rowsByKey.get(text) ?? { key: otherRow.key, ...createRow() }
+      const row = rowsByKey.get(text) ?? createFoldedRow(otherRow.key)
       rowsByKey.set(text, row)
       mergeRow(row, otherRow)
     }
   }
+}
+
+function createFoldedRow(key: readonly string[]): FoldedRow {
+  return { key, alive: null, dead: null, cells: new Cells() }
 }

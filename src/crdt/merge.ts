@@ -1,14 +1,9 @@
 // The merge: what a row becomes when a mutation or another copy of the row meets it. The only place that decides who wins.
 
+import { type Cell, Cells } from './cells.ts'
 import type { Mutation } from './mutation.ts'
 import { maxStamp, type Stamp } from './stamp.ts'
 import { compareValues, type Value } from './value.ts'
-
-/** A value and the stamp that set it. */
-export interface Cell {
-  readonly stamp: Stamp
-  readonly value: Value
-}
 
 /**
  * A row's state. `alive` is the greatest stamp of an upsert, `dead` (its tombstone) of a delete; null is none yet.
@@ -18,11 +13,11 @@ export interface Cell {
 export interface Row {
   alive: Stamp | null
   dead: Stamp | null
-  readonly cells: Map<string, Cell>
+  readonly cells: Cells
 }
 
 export function createRow(): Row {
-  return { alive: null, dead: null, cells: new Map() }
+  return { alive: null, dead: null, cells: new Cells() }
 }
 
 /** A row exists when it was upserted after it was last deleted. */
@@ -45,7 +40,7 @@ export function mergeMutation(row: Row, mutation: Mutation): void {
   }
   if (mutation.operation === 'upsert' && (row.alive === null || stamp > row.alive)) row.alive = stamp
   if (row.dead !== null && stamp <= row.dead) return
-  for (const [column, value] of mutation.columns) mergeCell(row.cells, column, { stamp, value })
+  for (const [column, value] of mutation.columns) mergeCell(row.cells, column, stamp, value)
 }
 
 /** Merges another copy of the same row into this one, in place. */
@@ -53,19 +48,19 @@ export function mergeRow(row: Row, other: Row): void {
   row.alive = maxStamp(row.alive, other.alive)
   if (other.dead !== null) raiseDead(row, other.dead)
   for (const [column, cell] of other.cells) {
-    if (row.dead === null || cell.stamp > row.dead) mergeCell(row.cells, column, cell)
+    if (row.dead === null || cell.stamp > row.dead) mergeCell(row.cells, column, cell.stamp, cell.value)
   }
 }
 
-function mergeCell(cells: Map<string, Cell>, column: string, cell: Cell): void {
-  const held = cells.get(column)
-  if (held === undefined || cellWins(cell, held)) cells.set(column, cell)
+function mergeCell(cells: Cells, column: string, stamp: Stamp, value: Value): void {
+  const held = cells.stampOf(column)
+  // Equal stamps are rare: only they need the values compared.
+  if (held === stamp && !cellWins({ stamp, value }, cells.get(column)!)) return
+  if (held === undefined || stamp >= held) cells.set(column, stamp, value)
 }
 
 function raiseDead(row: Row, stamp: Stamp): void {
   if (row.dead !== null && stamp <= row.dead) return
   row.dead = stamp
-  for (const [column, cell] of row.cells) {
-    if (cell.stamp <= stamp) row.cells.delete(column)
-  }
+  row.cells.deleteUpTo(stamp)
 }

@@ -1,5 +1,6 @@
 // The apply task: reads the data partitions, folds what comes while the store is busy, writes one batch after the other.
 
+import { setImmediate as turn } from 'node:timers/promises'
 import { DEFINITIONS } from '../codec/record.ts'
 import type { Problem, ReadScope } from '../log/log.ts'
 import type { Batch } from '../store/store.ts'
@@ -36,6 +37,8 @@ export async function applyMutations(context: Context, options: ApplyOptions): P
         break
       case 'chunk':
         await context.lock.run(async () => pipeline.add(event))
+        // Chunks that are at hand come without a turn of the event loop: the store's answers must get theirs.
+        await turn()
         if (pipeline.bytes() >= options.windowBytesMax) await pipeline.settle()
         break
       case 'reconnected': {

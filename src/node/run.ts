@@ -24,13 +24,13 @@ export interface NodeOptions {
   readonly emit: (event: NodeEvent) => void
   /** What is wrong with this worker's membership in its group; nothing, as a rule. */
   readonly checkMembership?: () => Promise<readonly Problem[]>
-  /** Estimated bytes that a window may hold before reading waits. 48 MiB unless set. */
+  /** Estimated bytes that a window may hold before reading waits. 32 MiB unless set. */
   readonly windowBytesMax?: number
   /** Milliseconds between two runs of the checks. One minute unless set. */
   readonly checkEveryMs?: number
 }
 
-const WINDOW_BYTES_MAX = 48 * 1024 * 1024
+const WINDOW_BYTES_MAX = 32 * 1024 * 1024
 const CHECK_EVERY_MS = 60_000
 const END_POLL_MS = 200
 

@@ -2,6 +2,7 @@
 
 import type { Catalogue, Column, ColumnType, Dataset } from '../../src/codec/catalogue.ts'
 import type { Pointer } from '../../src/codec/record.ts'
+import type { Cell } from '../../src/crdt/cells.ts'
 import { createFold, foldMutation } from '../../src/crdt/fold.ts'
 import type { Mutation, Operation } from '../../src/crdt/mutation.ts'
 import type { Stamp } from '../../src/crdt/stamp.ts'
@@ -165,14 +166,25 @@ export async function rowsOf(reader: StoreReader, dataset: string): Promise<Stor
   return rows
 }
 
+/** A row in a form in which equal states are equal: its cells by name. */
+export interface PlainRow extends Omit<StoredRow, 'cells'> {
+  readonly cells: Readonly<Record<string, Cell>>
+}
+
 export interface WholeState {
   readonly status: StoreStatus
-  readonly rows: ReadonlyMap<string, readonly StoredRow[]>
+  readonly rows: ReadonlyMap<string, readonly PlainRow[]>
 }
 
 /** Everything that a reader can see. */
 export async function wholeState(reader: StoreReader): Promise<WholeState> {
-  const rows = new Map<string, StoredRow[]>()
-  for (const name of (await reader.catalogue()).datasets.keys()) rows.set(name, await rowsOf(reader, name))
+  const rows = new Map<string, PlainRow[]>()
+  for (const name of (await reader.catalogue()).datasets.keys()) {
+    const found = await rowsOf(reader, name)
+    rows.set(
+      name,
+      found.map((row) => ({ ...row, cells: Object.fromEntries(row.cells) })),
+    )
+  }
   return { status: await reader.status(), rows }
 }

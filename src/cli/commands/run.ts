@@ -10,6 +10,7 @@ import { requireSetting } from '../config.ts'
 import { type Context, createContext, type Io } from '../context.ts'
 import { explainError, Failure, problemsFailure } from '../errors.ts'
 import { withBareDatabase, withLog } from '../log-access.ts'
+import { holdMemoryDown } from '../memory.ts'
 import { countOf, formatCount, type Progress, startProgress } from '../progress.ts'
 
 interface Options {
@@ -54,6 +55,7 @@ async function run(
   options: Options,
 ): Promise<void> {
   const { io, out } = context
+  holdMemoryDown()
   const { checkMembership, isTransient } = await import('../compose.ts')
   const ending = new AbortController()
   const signal = AbortSignal.any([io.signal, ending.signal])

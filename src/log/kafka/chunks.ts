@@ -18,8 +18,8 @@ export interface Answer {
 
 export type Chunk = Extract<LogEvent, { type: 'chunk' }>
 
-/** Objects cost more than the bytes: a batch that was compressed well may hold millions of records. */
-const CHUNK_RECORDS_MAX = 50_000
+/** Few enough that their objects die young, and that other work gets its turn between two chunks. */
+const CHUNK_RECORDS_MAX = 2_000
 const CHUNK_BYTES_MAX = 16 * 1024 * 1024
 
 /** The offset behind the last whole batch of the answer; `from` when there is none. */

@@ -21,9 +21,9 @@ export interface Assignment {
 }
 
 /** Bytes of answers that may wait; as many again may be on the way from each broker. */
-export const PREFETCH_BYTES_MAX = 8 * 1024 * 1024
+export const PREFETCH_BYTES_MAX = 2 * 1024 * 1024
 
-const FETCH_BYTES_MAX = 8 * 1024 * 1024
+const FETCH_BYTES_MAX = 2 * 1024 * 1024
 const PARTITION_BYTES_MIN = 1024 * 1024
 const MAX_WAIT_MS = 500
 const OFFSET_OUT_OF_RANGE = 1

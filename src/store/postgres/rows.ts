@@ -1,8 +1,8 @@
 // Rows between the fold and SQL: arrays for unnest on the way in, texts on the way out.
 
 import type { Column, Dataset } from '../../codec/catalogue.ts'
+import { Cells } from '../../crdt/cells.ts'
 import type { FoldedRow } from '../../crdt/fold.ts'
-import type { Cell } from '../../crdt/merge.ts'
 import type { Stamp } from '../../crdt/stamp.ts'
 import { arrayLiteral, NULL_ELEMENT } from './arrays.ts'
 import { keyColumnOf, stampColumnOf, valueColumnOf } from './names.ts'
@@ -18,7 +18,7 @@ export interface RowSet {
 /** Throws for a column that is not defined: such a message should have been parked. */
 export function createRowSet(dataset: Dataset, rows: readonly FoldedRow[]): RowSet {
   const names = new Set<string>()
-  for (const row of rows) for (const name of row.cells.keys()) names.add(name)
+  for (const row of rows) row.cells.forEach((name) => void names.add(name))
   const columns = [...names].sort().map((name) => {
     const column = dataset.columns.get(name)
     if (column === undefined)
@@ -64,11 +64,11 @@ export function rowParameters({ dataset, columns, rows }: RowSet): string[] {
     }),
   )
   rows.forEach((row, i) => {
-    for (const [name, { stamp, value }] of row.cells) {
+    row.cells.forEach((name, stamp, value) => {
       const arrays = arraysByColumn.get(name)!
       arrays.stamps[i] = stamp
       if (value !== null) arrays.values[i] = arrays.encode(value)
-    }
+    })
   })
   return [
     ...keys,
@@ -114,12 +114,11 @@ export function decodeRow(
   texts: readonly (string | null)[],
 ): FoldedRow {
   const width = dataset.key.length
-  const cells = new Map<string, Cell>()
+  const cells = new Cells()
   columns.forEach((column, i) => {
     const value = texts[width + 2 + 2 * i]!
     const stamp = decodeStamp(texts[width + 3 + 2 * i]!)
-    if (stamp !== null)
-      cells.set(column.name, { stamp, value: value === null ? null : sqlTypeOf(column).decode(value) })
+    if (stamp !== null) cells.set(column.name, stamp, value === null ? null : sqlTypeOf(column).decode(value))
   })
   return {
     key: texts.slice(0, width) as string[],

@@ -2,8 +2,9 @@
 
 import type { PoolClient } from 'pg'
 import type { Column, Dataset } from '../../codec/catalogue.ts'
+import { Cells } from '../../crdt/cells.ts'
 import type { FoldedRow } from '../../crdt/fold.ts'
-import { type Cell, cellWins } from '../../crdt/merge.ts'
+import { cellWins } from '../../crdt/merge.ts'
 import { keyToText } from '../../crdt/mutation.ts'
 import { keyColumnOf, stampColumnOf, tableOf, valueColumnOf } from './names.ts'
 import {
@@ -44,13 +45,15 @@ export async function settleTies(
   await client.query(writeWinnersSql(winners), rowParameters(winners))
 }
 
-function winningCells(incoming: FoldedRow, held: FoldedRow): Map<string, Cell> {
-  return new Map(
-    [...incoming.cells].filter(([name, cell]) => {
-      const holder = held.cells.get(name)
-      return holder !== undefined && holder.stamp === cell.stamp && cellWins(cell, holder)
-    }),
-  )
+function winningCells(incoming: FoldedRow, held: FoldedRow): Cells {
+  const winners = new Cells()
+  for (const [name, cell] of incoming.cells) {
+    const holder = held.cells.get(name)
+    if (holder !== undefined && holder.stamp === cell.stamp && cellWins(cell, holder)) {
+      winners.set(name, cell.stamp, cell.value)
+    }
+  }
+  return winners
 }
 
 function selectByKeySql(dataset: Dataset, columns: readonly Column[]): string {
