@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander'
 import { parseTimestamp } from '../../codec/values.ts'
+import { createCsvRowSource } from '../../writer/csv-source.ts'
 import { createRowSource } from '../../writer/json-source.ts'
 import { createContext, type Io } from '../context.ts'
 import { usageFailure } from '../errors.ts'
@@ -17,10 +18,10 @@ export function addImportCommand(parent: Command, io: Io): void {
     .command('import')
     .summary('send the rows of a file to the log')
     .description(
-      'Sends each row of a file (JSON lines: an object of column names and values; also gzip) as an upsert. Checked whole first, as with publish.',
+      'Sends each row of a file as an upsert: JSON lines (an object of column names and values), or CSV where the name ends in .csv or .csv.gz. Checked whole first, as with publish.',
     )
     .argument('<dataset>', 'the dataset that the rows belong to')
-    .argument('<file>', 'JSON lines, or - for stdin')
+    .argument('<file>', 'JSON lines or CSV, also gzip; - reads JSON lines from stdin')
     .option(
       '--timestamp <time>',
       'the time of every row: with it an import can be repeated and is the same messages (default: now)',
@@ -30,16 +31,11 @@ export function addImportCommand(parent: Command, io: Io): void {
     .addHelpText('after', HELP)
     .action(async (name: string, path: string, options: Options, command: Command) => {
       const context = createContext(io, command)
-      if (/\.csv(\.gz)?$/i.test(path)) {
-        throw usageFailure(
-          `${path}: this version imports JSON lines alone`,
-          'turn the CSV into one JSON object a line',
-        )
-      }
       const timeNs = readTime(options.timestamp)
       if (timeNs !== null && options.dryRun !== true) context.out.say(REPEATABLE)
+      const createSource = /\.csv(\.gz)?$/i.test(path) ? createCsvRowSource : createRowSource
       await publishFrom(context, path, options, (open, catalogue) =>
-        createRowSource(open, requireDataset(catalogue, name), timeNs),
+        createSource(open, requireDataset(catalogue, name), timeNs),
       )
     })
 }
@@ -55,5 +51,13 @@ function readTime(text: string | undefined): bigint | null {
 }
 
 const HELP = `
-Example:
-  $ spindexer import tracks tracks.jsonl.gz --timestamp 2022-11-01T00:00:00Z`
+CSV: comma, quotes and line ends as in RFC 4180, UTF-8, the first line names the columns.
+An empty cell is null; an empty cell in quotes ("") is the empty text. A column that the
+header does not name is left as it is. Cells by the column's type: true or false (t, f);
+numbers in digits, exactly as they stand; json as JSON; bytes as base64 or Postgres's
+\\x hex; times with a zone. So what Postgres's COPY ... TO ... (FORMAT csv, HEADER) writes
+can be imported.
+
+Examples:
+  $ spindexer import tracks tracks.jsonl.gz --timestamp 2022-11-01T00:00:00Z
+  $ spindexer import tracks tracks.csv`
