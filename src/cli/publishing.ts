@@ -7,6 +7,7 @@ import type { Origin } from '../crdt/stamp.ts'
 import { type CheckResult, checkSource } from '../writer/check.ts'
 import { createEncoder, type Framing } from '../writer/framing.ts'
 import { readBytes } from '../writer/lines.ts'
+import { orderTies } from '../writer/order.ts'
 import { registerMutationSchema } from '../writer/registry.ts'
 import { type SendResult, sendSource } from '../writer/send.ts'
 import { createSession, type Session } from '../writer/session.ts'
@@ -21,6 +22,8 @@ import { countOf, formatCount, startProgress } from './progress.ts'
 export interface PublishOptions {
   readonly skipInvalid?: boolean
   readonly dryRun?: boolean
+  /** What decides between lines of one timestamp: nothing unless set (they are refused where they disagree). */
+  readonly ties?: 'order'
 }
 
 /** Rows of a stream whose timestamps are remembered, to find lines that contradict each other. */
@@ -35,9 +38,16 @@ export async function publishFrom(
 ): Promise<void> {
   const isStream = path === '-'
   if (!isStream) requireFile(path)
+  else if (options.ties === 'order') {
+    throw usageFailure(
+      '--ties=order needs a file: a stream can not be looked through for timestamps that repeat before it is sent',
+      'write it into a file and publish that',
+    )
+  }
   await withCheckedLog(context, async (checked) => {
     const { catalogue } = await readAllDefinitions(context, checked.log, checked.genesis.logId)
-    const source = createSource(() => readBytes(path, context.io.stdin), catalogue)
+    const lines = createSource(() => readBytes(path, context.io.stdin), catalogue)
+    const source = options.ties === 'order' ? await orderTies(lines, context.io.signal) : lines
     const latestNs = () => nowNs() + checked.genesis.maxClockAheadMs * 1_000_000n
     const check =
       isStream && options.dryRun !== true
@@ -83,7 +93,9 @@ async function checkWhole(context: Context, source: Source, check: CheckContext)
   if (result.ties > 0) {
     throw new Failure(
       `${path}: ${countOf(result.ties, 'line')} can not be published beside an earlier one; nothing was sent\n${listProblems(result.tieProblems, result.ties)}`,
-      'give one of the two another timestamp, or take it out (--skip-invalid does not choose between them)',
+      options.ties === 'order'
+        ? 'give one of the two another timestamp: a line that was put behind others of its timestamp has that one now'
+        : 'give one of the two another timestamp, or take it out; `publish --ties=order` lets the later line win (--skip-invalid does not choose between them)',
     )
   }
   if (result.invalid === 0) return result

@@ -61,25 +61,44 @@ export interface TieIndex {
   findSuspects(): ((change: TypedChange) => boolean) | null
 }
 
-/** Eight bytes a line: knows, after a first pass over a file of any size, which lines a tie check must see. */
+/** Knows, after a first pass over a file of any size, which lines a tie check must see. */
 export function createTieIndex(): TieIndex {
-  let hashes = new BigUint64Array(1024)
-  let size = 0
+  const index = createRepeatIndex()
   return {
     add(change) {
-      if (change.timeNs === null) return
-      if (size === hashes.length) {
-        const larger = new BigUint64Array(size * 2)
-        larger.set(hashes)
-        hashes = larger
-      }
-      hashes[size++] = hashOf(change)
+      if (change.timeNs !== null) index.add(hashOf(change))
     },
     findSuspects() {
-      const sorted = hashes.slice(0, size).sort()
+      const twice = index.findRepeated()
+      return twice.size === 0 ? null : (change) => change.timeNs !== null && twice.has(hashOf(change))
+    },
+  }
+}
+
+export interface RepeatIndex {
+  add(bits: bigint): void
+  /** Those of the 64-bit numbers that were added more than once. */
+  findRepeated(): ReadonlySet<bigint>
+}
+
+/** Eight bytes for each number that is added, whatever they are. */
+export function createRepeatIndex(): RepeatIndex {
+  let all = new BigUint64Array(1024)
+  let size = 0
+  return {
+    add(bits) {
+      if (size === all.length) {
+        const larger = new BigUint64Array(size * 2)
+        larger.set(all)
+        all = larger
+      }
+      all[size++] = bits
+    },
+    findRepeated() {
+      const sorted = all.slice(0, size).sort()
       const twice = new Set<bigint>()
       for (let i = 1; i < sorted.length; i++) if (sorted[i] === sorted[i - 1]) twice.add(sorted[i]!)
-      return twice.size === 0 ? null : (change) => change.timeNs !== null && twice.has(hashOf(change))
+      return twice
     },
   }
 }

@@ -13,6 +13,10 @@ import { type CliResult, cli, ROOT, runCli, startCli } from '../support/cli.ts'
 import { createDatabase, kafka, registry, uniqueTopic } from '../support/services.ts'
 import { waitFor } from '../support/wait.ts'
 
+/** Said by `log create`, `log check` and the start of `run`, once; by nothing else. */
+const ONE_BROKER = /on one broker only/
+const countWarnings = (stderr: string) => stderr.split(ONE_BROKER).length - 1
+
 const dir = mkdtempSync(join(tmpdir(), 'spindexer-trip-'))
 let env: Record<string, string> = {}
 let database: { url: string; drop(): Promise<void> }
@@ -52,7 +56,9 @@ describe('a first round', () => {
   })
 
   it('log create makes the log, and again leaves it as it is', async () => {
-    const created = JSON.parse(await cli(['log', 'create', '--partitions', '2'], { env, cwd: dir }))
+    const first = await run(['log', 'create', '--partitions', '2'])
+    expect(countWarnings(first.stderr)).toBe(1)
+    const created = JSON.parse(first.stdout)
     expect(created).toMatchObject({ partitions: 2, generation: 1, maxClockAheadMs: 60_000, created: true })
     const again = await run(['log', 'create', '--max-clock-ahead', '5'])
     expect(JSON.parse(again.stdout)).toEqual({ ...created, created: false })
@@ -60,7 +66,9 @@ describe('a first round', () => {
     expect((await run(['log', 'create', '--partitions', '3'])).stderr).toMatch(
       /exists with 2 partitions, not 3/,
     )
-    expect(JSON.parse(await cli(['log', 'check'], { env, cwd: dir })).logId).toBe(created.logId)
+    const checked = await run(['log', 'check'])
+    expect(JSON.parse(checked.stdout).logId).toBe(created.logId)
+    expect(countWarnings(checked.stderr)).toBe(1)
   })
 
   it('datasets apply defines them, all or none', async () => {
@@ -117,7 +125,7 @@ describe('a first round', () => {
   })
 
   it('run merges it, and dump shows it, exactly', async () => {
-    await catchUp()
+    expect(countWarnings((await run(['run', '--until-end'])).stderr)).toBe(1)
     const rows = (await run(['dump', 'tracks'])).stdout
     expect(jsonLines(rows).length).toBe(5_001)
     expect(rows).toContain('"plays":9007199254740993,')
@@ -162,13 +170,48 @@ describe('a first round', () => {
     expect((await run(['dump', '--cells', 'artists'])).stdout).toBe(cells)
   })
 
+  it('import takes CSV', async () => {
+    const file = join(dir, 'more.csv')
+    writeFileSync(file, '\ufeffid,name,country\r\na3,"Cy, ""the""\nthird",\r\na4,Dee,""\r\n')
+    const { code, stdout, stderr } = await run(['import', 'artists', file])
+    expect([code, JSON.parse(stdout)]).toEqual([0, { durable: 2, skipped: 0 }])
+    expect(stderr).not.toMatch(ONE_BROKER)
+    writeFileSync(file, 'id,nmae\na3,x\n')
+    const refused = await run(['import', 'artists', file, '--skip-invalid'])
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/line 1.*did you mean name\?/)])
+    await catchUp()
+    const added = jsonLines((await run(['dump', 'artists'])).stdout).slice(2)
+    expect(added).toMatchObject([
+      { id: 'a3', name: 'Cy, "the"\nthird', country: null },
+      { id: 'a4', name: 'Dee', country: '' },
+    ])
+  })
+
+  it('lines of one timestamp that disagree are refused, or their order decides', async () => {
+    const file = join(dir, 'ties.jsonl')
+    const at = { timestamp: new Date().toISOString() }
+    writeFileSync(file, [track('tied', 1, at), track('tied', 2, at), track('tied', 3, at)].join('\n'))
+    const refused = await run(['publish', file])
+    expect([refused.code, refused.stderr]).toEqual([
+      1,
+      expect.stringMatching(/line 2: .*line 1[\s\S]*--ties=order/),
+    ])
+    const sent = await run(['publish', file, '--ties=order'])
+    expect([sent.code, JSON.parse(sent.stdout)]).toEqual([0, { durable: 3, skipped: 0 }])
+    await catchUp()
+    expect((await run(['dump', 'tracks'])).stdout).toMatch(/"id":"tied".*"plays":3/)
+  })
+
   it('status says how far the node is and what it has set aside; without the log it says the rest', async () => {
-    const status = JSON.parse((await run(['status'])).stdout)
-    expect(status).toMatchObject({ lag: 0, reasons: [], problems: expect.any(Array) })
+    const printed = await run(['status'])
+    expect(printed.stderr).toBe('')
+    const status = JSON.parse(printed.stdout)
+    expect(status).toMatchObject({ lag: 0, reasons: [], problems: [] })
+    expect(status.warnings).toEqual([expect.stringMatching(ONE_BROKER)])
     expect(status.partitions.length).toBe(2)
     expect(status.datasets).toMatchObject([
-      { dataset: 'artists', visible: 2 },
-      { dataset: 'tracks', visible: 5_001 },
+      { dataset: 'artists', visible: 4 },
+      { dataset: 'tracks', visible: 5_002 },
     ])
     const away = await runCli(['status'], {
       env: { ...env, SPINDEXER_LOG: 'kafka://127.0.0.1:4/log' },

@@ -61,6 +61,8 @@ describe('wrong usage', () => {
     [['publish'], /missing required argument/],
     [['publish', 'x.jsonl'], /no file x\.jsonl/, { SPINDEXER_LOG: NOWHERE.log }],
     [['import', 'a', 'x', '--timestamp', '1666283719896'], /nanoseconds/, { SPINDEXER_LOG: NOWHERE.log }],
+    [['publish', '-', '--ties=order'], /--ties=order needs a file/, { SPINDEXER_LOG: NOWHERE.log }],
+    [['publish', 'x', '--ties=chance'], /Allowed choices are order/],
     [['log', 'create', '--partitions', '0'], /whole number from 1 to 10000/],
     [['log', 'create', '--admin', 'x'], /signatures are not in this version/, { SPINDEXER_LOG: NOWHERE.log }],
     [['run'], /neither SPINDEXER_LOG .* nor DATABASE_URL[\s\S]*make up/],

@@ -169,9 +169,7 @@ test('one copy of each record is a warning', async () => {
   const { log } = await start(1)
   await createLog(log, plan(1))
   const check = checkLog(await log.describe())
-  expect(check.type === 'ok' && check.warnings.join('\n')).toMatch(
-    /replication factor 1[\s\S]*definitions.*replication factor 1/,
-  )
+  expect(check.type === 'ok' && check.warnings).toEqual([expect.stringMatching(/replication factor 1/)])
 })
 
 test('a topic that was made again is lost to its reader, and is another log', async () => {
@@ -215,7 +213,7 @@ test('topics that exist stay as they are; another number of partitions is refuse
   const { brokers } = await kafka()
   const { topic } = await createTopic(brokers, 2)
   const options = { connection: { brokers }, topic, replicationFactor: null, onLog: () => {} }
-  expect(await createKafkaTopics({ ...options, partitions: 2 })).toEqual({ type: 'existed', warnings: [] })
+  expect(await createKafkaTopics({ ...options, partitions: 2 })).toEqual({ type: 'existed' })
   expect(await createKafkaTopics({ ...options, partitions: 3 })).toMatchObject({
     type: 'refused',
     problems: [{ what: `kafka topic "${topic}" exists with 2 partitions, not 3` }],

@@ -49,7 +49,7 @@ async function run(context: Context, options: Options): Promise<void> {
       'create the log without admins: then whoever can reach it may write',
     )
   }
-  const warnings = await makeTopics(context, options)
+  await makeTopics(context, options)
   await withLog(context, async ({ log }) => {
     const result = await createLog(log, {
       logId: randomUUID(),
@@ -60,7 +60,7 @@ async function run(context: Context, options: Options): Promise<void> {
     })
     if (result.type === 'refused') throw problemsFailure(result.problems)
     const { genesis } = result
-    for (const warning of new Set([...warnings, ...result.warnings])) context.out.say(`warning: ${warning}`)
+    for (const warning of result.warnings) context.out.say(`warning: ${warning}`)
     if (result.type === 'existed') context.out.say('The log exists already and stays as it is.')
     if (options.maxClockAhead !== undefined && BigInt(options.maxClockAhead) !== genesis.maxClockAheadMs) {
       context.out.say(
@@ -74,7 +74,7 @@ async function run(context: Context, options: Options): Promise<void> {
 }
 
 /** A topic that exists keeps its partition count unless another one was asked for, which is refused. */
-async function makeTopics(context: Context, options: Options): Promise<readonly string[]> {
+async function makeTopics(context: Context, options: Options): Promise<void> {
   const partitions = options.partitions ?? (await countPartitions(context)) ?? PARTITIONS
   const { createTopics } = await import('../compose.ts')
   const made = await createTopics(context.config, {
@@ -83,7 +83,6 @@ async function makeTopics(context: Context, options: Options): Promise<readonly 
     onLog: context.debug,
   })
   if (made.type === 'refused') throw problemsFailure(made.problems)
-  return made.warnings
 }
 
 function countPartitions(context: Context): Promise<number | null> {

@@ -1,6 +1,6 @@
 // `publish FILE|-`: changes from JSON lines into the log.
 
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { createChangeSource } from '../../writer/json-source.ts'
 import { createContext, type Io } from '../context.ts'
 import { type PublishOptions, publishFrom } from '../publishing.ts'
@@ -15,6 +15,12 @@ export function addPublishCommand(parent: Command, io: Io): void {
     .argument('<file>', 'JSON lines, or - for stdin')
     .option('--skip-invalid', 'leave lines out that can not be published, instead of refusing the file')
     .option('--dry-run', 'check only, send nothing')
+    .addOption(
+      new Option(
+        '--ties <how>',
+        'of lines with the same timestamp, let the later one win: "order" adds a nanosecond a line',
+      ).choices(['order']),
+    )
     .addHelpText('after', HELP)
     .action(async (path: string, options: PublishOptions, command: Command) => {
       await publishFrom(createContext(io, command), path, options, createChangeSource)
@@ -31,6 +37,12 @@ A line is one change of one row:
 change is stamped now. Lines that bring their own can be published again and are the
 same messages; but a changed edition of a file under the same timestamps wins or loses
 row by row, as chance has it: give the changed lines later timestamps.
+
+Two lines of a file with the same timestamp that disagree about a row are refused. With
+--ties=order the order of the file decides: the first line with a timestamp keeps it, the
+n-th line after it with the same timestamp, of whatever row, is sent n nanoseconds later.
+The same file always gives the same messages; put a line in between and those behind it
+are new ones.
 
 Example:
   $ spindexer publish changes.jsonl.gz

@@ -1,6 +1,8 @@
 // `run`: the node itself.
 
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import type { NodeEvent } from '../../node/context.ts'
 import { createRetry } from '../../node/retry.ts'
@@ -42,24 +44,48 @@ export function addRunCommand(parent: Command, io: Io): void {
       // Both are looked at before either is opened: the first message says all that is missing.
       requireSetting(context.config, 'SPINDEXER_LOG')
       requireSetting(context.config, 'DATABASE_URL')
-      await withBareDatabase(context, (database) =>
-        withLog(context, (opened) => run(context, database, opened, options)),
+      const reporter = createReporter(context)
+      const work = withBareDatabase(context, (database) =>
+        withLog(context, (opened) => run(context, { database, opened, reporter, options })),
       )
+      if ((await Promise.race([work, losePatience(io.signal, reporter)])) === 'lost') {
+        reporter.end()
+        context.out.say(
+          'Stopped without waiting for a service any longer; what was not committed comes again.',
+        )
+      }
+      if (options.untilEnd === true && io.signal.aborted) {
+        throw new Failure('stopped before the end was reached')
+      }
     })
 }
 
-async function run(
-  context: Context,
-  database: Database,
-  { log }: OpenedLog,
-  options: Options,
-): Promise<void> {
+/** Long enough for a node that waits or has nothing to do, and short for who waits for it to end. */
+const GRACE_MS = 1_500
+/** A window that is being written may take that long; supervisors kill after ten seconds or more. */
+const GRACE_AT_WORK_MS = 8_000
+
+/** Resolves when a service that does not answer has kept a stopped node from ending for too long: a crash does no harm. */
+async function losePatience(signal: AbortSignal, reporter: Reporter): Promise<'lost'> {
+  if (!signal.aborted) await once(signal, 'abort')
+  await sleep(reporter.isAtWork() ? GRACE_AT_WORK_MS : GRACE_MS)
+  return 'lost'
+}
+
+interface Work {
+  readonly database: Database
+  readonly opened: OpenedLog
+  readonly reporter: Reporter
+  readonly options: Options
+}
+
+async function run(context: Context, { database, opened, reporter, options }: Work): Promise<void> {
   const { io, out } = context
+  const { log } = opened
   holdMemoryDown()
   const { checkMembership, isTransient } = await import('../compose.ts')
   const ending = new AbortController()
   const signal = AbortSignal.any([io.signal, ending.signal])
-  const reporter = createReporter(context)
   const onEvent = (event: NodeEvent) => {
     reporter.emit(event)
     if (options.failOnQuarantine === true && reporter.quarantined() > 0) ending.abort()
@@ -103,18 +129,20 @@ async function run(
       '`spindexer status` says why; without --fail-on-quarantine the node goes on',
     )
   }
-  if (options.untilEnd === true && io.signal.aborted) throw new Failure('stopped before the end was reached')
 }
 
 interface Reporter {
   emit(event: NodeEvent): void
   /** Messages quarantined and definitions refused so far. */
   quarantined(): number
+  /** True when something was committed just now. */
+  isAtWork(): boolean
   summary(): string
   end(): void
 }
 
 const WAITING_EVERY_MS = 10_000
+const AT_WORK_MS = 5_000
 
 /** Words about a running node: what changes, what is odd, and how fast it goes. */
 function createReporter({ io, out, debug }: Context): Reporter {
@@ -125,7 +153,9 @@ function createReporter({ io, out, debug }: Context): Reporter {
     total: null,
   })
   const counts = { consumed: 0, merged: 0, parked: 0, quarantined: 0, refused: 0 }
+  let committedMs = Number.NEGATIVE_INFINITY
   let saidWaitingMs = Number.NEGATIVE_INFINITY
+  const warned = new Set<string>()
   const say = (text: string): void => {
     progress.clear()
     out.say(text)
@@ -133,6 +163,7 @@ function createReporter({ io, out, debug }: Context): Reporter {
 
   function count(event: NodeEvent & { readonly type: 'committed' }): void {
     for (const name of ['consumed', 'merged', 'parked', 'quarantined'] as const) counts[name] += event[name]
+    committedMs = performance.now()
     progress.update(counts.consumed)
   }
 
@@ -144,7 +175,9 @@ function createReporter({ io, out, debug }: Context): Reporter {
         case 'started':
           return say(`Node of log ${event.identity.logId}, ${countOf(event.partitions, 'partition')}.`)
         case 'warning':
-          return say(`warning: ${event.text}`)
+          // The node checks its log again whenever it reads the state anew.
+          if (!warned.has(event.text)) say(`warning: ${event.text}`)
+          return void warned.add(event.text)
         case 'defined':
           counts.refused += event.refused
           if (event.refused > 0)
@@ -171,6 +204,7 @@ function createReporter({ io, out, debug }: Context): Reporter {
           return debug(`partition ${event.partition} is read to its end at ${event.position}`)
       }
     },
+    isAtWork: () => performance.now() - committedMs < AT_WORK_MS,
     quarantined: () => counts.quarantined + counts.refused,
     summary() {
       const { consumed, merged, parked, quarantined } = counts

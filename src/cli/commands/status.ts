@@ -26,11 +26,10 @@ async function run(context: Context): Promise<void> {
   // Positions first: then the lag is never less than nothing.
   const status = await withReader(context, (reader) => reader.status())
   const seen = context.config.get('SPINDEXER_LOG') === null ? null : await lookAtLog(context)
-  const problems =
-    seen === null ? ['SPINDEXER_LOG is not set: the lag is not known'] : findProblems(status, seen)
-  for (const problem of problems) context.out.say(`warning: ${problem}`)
+  const words = judgeLog(status, seen)
+  for (const problem of words.problems) context.out.say(`warning: ${problem}`)
   const description = seen?.type === 'seen' ? seen.description : null
-  if (context.out.json) await context.out.record(toRecord(status, description, problems))
+  if (context.out.json) await context.out.record(toRecord(status, description, words))
   else await print(context.out, status, description)
 }
 
@@ -49,12 +48,25 @@ async function lookAtLog(context: Context): Promise<Seen> {
   }
 }
 
-function findProblems(status: StoreStatus, seen: Seen): readonly string[] {
-  if (seen.type === 'away') return [`the log does not answer, so the lag is not known (${seen.reason})`]
+/** Problems: why this node can not use its log now. Warnings: what is worth a word about one that it can use. */
+interface LogWords {
+  readonly problems: readonly string[]
+  readonly warnings: readonly string[]
+}
+
+function judgeLog(status: StoreStatus, seen: Seen | null): LogWords {
+  const unusable = (...problems: readonly string[]): LogWords => ({ problems, warnings: [] })
+  if (seen === null) return unusable('SPINDEXER_LOG is not set: the lag is not known')
+  if (seen.type === 'away') {
+    return unusable(`the log does not answer, so the lag is not known (${seen.reason})`)
+  }
   const check = checkLog(seen.description)
-  if (check.type === 'refused') return check.problems.map(({ what, remedy }) => `${what}; ${remedy}`)
+  if (check.type === 'refused') {
+    return unusable(...check.problems.map(({ what, remedy }) => `${what}; ${remedy}`))
+  }
   const refusal = status.identity === null ? null : refuseIdentity(status.identity, check.genesis)
-  return refusal === null ? check.warnings : [`${refusal.what}; ${refusal.remedy}`]
+  if (refusal !== null) return unusable(`${refusal.what}; ${refusal.remedy}`)
+  return { problems: [], warnings: check.warnings }
 }
 
 function partitionsOf(status: StoreStatus, description: LogDescription | null) {
@@ -102,7 +114,7 @@ function lagOf(partitions: readonly { readonly lag: bigint | null }[]): bigint |
   )
 }
 
-function toRecord(status: StoreStatus, description: LogDescription | null, problems: readonly string[]): Row {
+function toRecord(status: StoreStatus, description: LogDescription | null, words: LogWords): Row {
   const partitions = partitionsOf(status, description)
   return {
     log: description?.name ?? null,
@@ -115,7 +127,7 @@ function toRecord(status: StoreStatus, description: LogDescription | null, probl
     reasons: reasonsOf(status),
     datasets: status.rows,
     origins: status.origins,
-    problems,
+    ...words,
   }
 }
 

@@ -23,7 +23,10 @@ export async function describeKafkaLog(
     if (layout === null || layout.length === 0) return []
     const judged = await describeSettings(client, one, layout, brokers)
     problems.push(...judged.problems)
-    warnings.push(...judged.warnings)
+    // The definitions share the fate of the data: the same word about both topics is said once.
+    const said = (warning: string) =>
+      warnings.includes(warning.replaceAll(`"${definitionsTopic(topic)}"`, `"${topic}"`))
+    warnings.push(...judged.warnings.filter((warning) => !said(warning)))
     return describePartitions(client, topic, one, layout)
   }
   const partitions = await describeTopic(topic)

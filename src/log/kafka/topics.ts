@@ -15,9 +15,9 @@ export interface CreateTopicsOptions {
   readonly onLog: (line: string) => void
 }
 
-/** `existed`: both topics were there already. A topic that exists keeps its settings: checks judge them. */
+/** `existed`: both topics were there already. A topic keeps its settings: checks judge them, and warn of few copies. */
 export type CreateTopicsResult =
-  | { readonly type: 'created' | 'existed'; readonly warnings: readonly string[] }
+  | { readonly type: 'created' | 'existed' }
   | { readonly type: 'refused'; readonly problems: readonly Problem[] }
 
 const FOR_MS = 30_000
@@ -45,8 +45,7 @@ export async function createKafkaTopics(options: CreateTopicsOptions): Promise<C
       )
       if (found !== expected) return refuseCount(name, found, expected)
     }
-    if (!isNew.some(Boolean)) return { type: 'existed', warnings: [] }
-    return { type: 'created', warnings: replicationFactor < 3 ? [fewCopies(replicationFactor, brokers)] : [] }
+    return { type: isNew.some(Boolean) ? 'created' : 'existed' }
   } finally {
     await client.close()
   }
@@ -78,11 +77,6 @@ async function countPartitions(client: KafkaClient, topic: string): Promise<numb
   throw Object.assign(new Error(`kafka topic "${topic}" is not known yet`), {
     name: 'KafkaJSMetadataNotLoaded',
   })
-}
-
-function fewCopies(replicationFactor: number, brokers: number): string {
-  const counted = `replication factor ${replicationFactor}, ${brokers} broker${brokers === 1 ? '' : 's'}`
-  return `the log is kept on few brokers (${counted}): with 3 it survives the loss of one while it is written`
 }
 
 function refuseCount(topic: string, found: number, expected: number): CreateTopicsResult {
