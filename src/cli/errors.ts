@@ -48,13 +48,14 @@ export function problemsFailure(problems: readonly Problem[]): Failure {
 export function explainError(error: unknown, debug: boolean): { text: string; exitCode: number } {
   const exitCode = error instanceof Failure ? error.exitCode : EXIT_FAILED
   const remedy = error instanceof Failure ? error.remedy : remedyOf(error)
-  const lines = [`spindexer: ${messageOf(error)}`]
+  // A remedy of our own holds no secret, and its example would be spoilt by a mask.
+  const lines = [`spindexer: ${maskSecrets(messageOf(error))}`]
   if (remedy !== null && remedy !== '') lines.push(`  ${remedy}`)
-  if (debug) lines.push(stackOf(error))
+  if (debug) lines.push(maskSecrets(stackOf(error)))
   else if (remedy === null && !(error instanceof Failure)) {
     lines.push('  set SPINDEXER_DEBUG=1 to see where it comes from')
   }
-  return { text: maskSecrets(lines.join('\n')), exitCode }
+  return { text: lines.join('\n'), exitCode }
 }
 
 /** What errors of systems below us usually mean, by their code. */

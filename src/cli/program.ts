@@ -66,8 +66,8 @@ Settings come from flags, then the environment, then .env in the current directo
 A first round:
   $ make up                          # Kafka, schema registry and Postgres; writes .env
   $ spindexer log create
-  $ spindexer datasets apply datasets/
-  $ spindexer publish changes.jsonl
+  $ spindexer datasets apply examples/catalogue
+  $ echo '{"dataset":"tracks","operation":"upsert","data":{"id":"t1","title":"Blue"}}' | spindexer publish -
   $ spindexer run --until-end
   $ spindexer dump tracks
 

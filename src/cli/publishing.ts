@@ -40,7 +40,7 @@ export async function publishFrom(
   if (!isStream) requireFile(path)
   else if (options.ties === 'order') {
     throw usageFailure(
-      '--ties=order needs a file: a stream can not be looked through for timestamps that repeat before it is sent',
+      '--ties=order needs a file: a stream cannot be looked through for timestamps that repeat before it is sent',
       'write it into a file and publish that',
     )
   }
@@ -92,7 +92,7 @@ async function checkWhole(context: Context, source: Source, check: CheckContext)
   }).finally(progress.end)
   if (result.ties > 0) {
     throw new Failure(
-      `${path}: ${countOf(result.ties, 'line')} can not be published beside an earlier one; nothing was sent\n${listProblems(result.tieProblems, result.ties)}`,
+      `${path}: ${countOf(result.ties, 'line')} cannot be published beside an earlier one; nothing was sent\n${listProblems(result.tieProblems, result.ties)}`,
       options.ties === 'order'
         ? 'give one of the two another timestamp: a line that was put behind others of its timestamp has that one now'
         : 'give one of the two another timestamp, or take it out; `publish --ties=order` lets the later line win (--skip-invalid does not choose between them)',
@@ -102,7 +102,7 @@ async function checkWhole(context: Context, source: Source, check: CheckContext)
   const list = listProblems(result.problems, result.invalid)
   if (options.skipInvalid !== true) {
     throw new Failure(
-      `${path}: ${countOf(result.invalid, 'line')} can not be published; nothing was sent\n${list}`,
+      `${path}: ${countOf(result.invalid, 'line')} cannot be published; nothing was sent\n${list}`,
       'mend them, or leave them out with --skip-invalid',
     )
   }
@@ -201,8 +201,9 @@ function explainEnd(result: SendResult, durable: string, path: string): Failure 
     )
   }
   if (result.problems.length === 0) return new Failure(`${source}: interrupted; ${durable}`)
+  const before = result.durable === 0 ? 'nothing was sent before it' : `${durable}: everything before it`
   return new Failure(
-    `${source}: stopped at a line that can not be published; ${durable}: everything before it${list}`,
+    `${source}: stopped at a line that cannot be published; ${before}${list}`,
     'mend it and go on from that line, or leave such lines out with --skip-invalid',
   )
 }

@@ -98,7 +98,7 @@ export function definitionWarnings(catalogue: Catalogue, schema: Schema): readon
       )
     } else if (!column.required && held?.required === true) {
       warnings.push(
-        `${known.name}.${column.name} is no longer required, and can not become so again: say "required": true to keep it`,
+        `${known.name}.${column.name} is no longer required, and cannot become so again: say "required": true to keep it`,
       )
     }
     if (held !== undefined) warnings.push(...symbolWarnings(known.name, held, column))

@@ -75,7 +75,7 @@ export const QUARANTINE_REASONS = {
   },
   'bad-key': {
     meaning: 'The key has no texts or over 16, over 1,024 bytes, or U+0000 in it.',
-    remedy: 'Use a shorter key; one that does not fit can not be replicated.',
+    remedy: 'Use a shorter key; one that does not fit cannot be replicated.',
   },
   'too-many-columns': {
     meaning: 'There are more than 200 columns.',

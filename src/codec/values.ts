@@ -99,7 +99,7 @@ export function toCanonicalValue(column: KeyColumn, json: Json): TypedValue {
 
 /** Brings a key column's value as people type it in JSON into the text that stands in the key. */
 export function toCanonicalKey(column: KeyColumn, json: Json): TypedKey {
-  if (json === null) return refuse('a key column can not be null')
+  if (json === null) return refuse('a key column cannot be null')
   if (column.type === 'boolean') {
     return typeof json === 'boolean' ? { type: 'key', text: String(json) } : mustBe('true or false', json)
   }
@@ -193,7 +193,12 @@ function toText(column: KeyColumn, json: Json): string | RefusedInput {
   if (column.type === 'decimal') {
     const digits = typeof json === 'string' ? json : isJsonNumber(json) ? json.digits : null
     if (digits === null) return mustBe('a number', json)
-    return canonicalDecimal(digits) ?? refuse('it should be a decimal of at most 1,000 digits')
+    return (
+      canonicalDecimal(digits) ??
+      refuse(
+        'it should be a decimal such as -12.50 or 1e3: digits on both sides of the point, no +, at most 1,000',
+      )
+    )
   }
   if (typeof json !== 'string') return mustBe('a string', json)
   if (!json.isWellFormed()) return refuse('it holds a lone surrogate')

@@ -65,7 +65,7 @@ export async function checkSource(source: Source, options: CheckOptions): Promis
   }
 }
 
-/** Why an entry can not be sent, or null when it can. */
+/** Why an entry cannot be sent, or null when it can. */
 export function faultOf(entry: Entry, latestNs: bigint): string | null {
   if (entry.type === 'bad') return entry.fault
   const { timeNs } = entry.change

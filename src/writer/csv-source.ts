@@ -162,7 +162,7 @@ async function* readRecords(bytes: AsyncIterable<Buffer>): AsyncIterable<CsvReco
     if (!(error instanceof CsvError)) throw error
     const line = nextLine + ((error as { readonly empty_lines?: number }).empty_lines ?? 0)
     const what = FAULTS.get(error.code) ?? error.message
-    throw new Error(`the CSV can not be read from line ${line} on: ${what}`, { cause: error })
+    throw new Error(`the CSV cannot be read from line ${line} on: ${what}`, { cause: error })
   }
 }
 

@@ -37,7 +37,7 @@ export async function findStart(
     return { type: 'node', newest }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    return { type: 'unknown', reason: `the database can not be asked (${reason})` }
+    return { type: 'unknown', reason: `the database cannot be asked (${reason})` }
   } finally {
     clearTimeout(timer)
   }

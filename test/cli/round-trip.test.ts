@@ -109,7 +109,7 @@ describe('a first round', () => {
     const refused = await run(['publish', file])
     expect([refused.code, refused.stderr]).toEqual([
       1,
-      expect.stringMatching(/1 line can not.*nothing was sent\n {2}line 2: data\.plays/),
+      expect.stringMatching(/1 line cannot.*nothing was sent\n {2}line 2: data\.plays/),
     ])
     const good = join(dir, 'good.jsonl.gz')
     const large = '9007199254740993'

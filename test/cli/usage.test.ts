@@ -71,7 +71,7 @@ describe('wrong usage', () => {
     [['log', 'check'], /keeps its log in Kafka alone/, { SPINDEXER_LOG: 'postgres://a/b' }],
     [['log', 'check'], /names no topic/, { SPINDEXER_LOG: 'kafka://a:1' }],
     [['status'], /no URL of a Postgres/, { DATABASE_URL: 'mysql://a/b' }],
-    [['datasets', 'apply', 'nowhere'], /nowhere can not be read/, { SPINDEXER_LOG: NOWHERE.log }],
+    [['datasets', 'apply', 'nowhere'], /there is no nowhere/, { SPINDEXER_LOG: NOWHERE.log }],
   ]
 
   it('is told on stderr with the remedy, and exit code 2', async () => {
@@ -98,7 +98,7 @@ describe('failures', () => {
     expect(debugged.stderr).not.toMatch(/hush/)
   })
 
-  it('of a log that can not be reached name it', async () => {
+  it('of a log that cannot be reached name it', async () => {
     const { code, stderr } = await runCli(['log', 'check'], { env: { SPINDEXER_LOG: NOWHERE.log }, cwd: dir })
     expect(code).toBe(1)
     expect(stderr).toMatch(/127\.0\.0\.1:4/)

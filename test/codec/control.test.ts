@@ -119,7 +119,7 @@ describe('control records', () => {
     })
   })
 
-  it('can not be written wrong', () => {
+  it('cannot be written wrong', () => {
     expect(() => encodeControl({ ...genesis, maxClockAhead: 0 })).toThrow(
       /maxClockAhead should be an integer from 1/,
     )

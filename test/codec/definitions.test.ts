@@ -204,7 +204,7 @@ describe('warnings', () => {
       [],
     )
     expect(definitionWarnings(catalogue, schema(column('a', ['X']), column('c', null, true)))).toEqual([
-      'd.a is no longer required, and can not become so again: say "required": true to keep it',
+      'd.a is no longer required, and cannot become so again: say "required": true to keep it',
       'd.a keeps the symbols Y',
       'd.c: "required" is without effect, because only a dataset\'s first definition can make a column required',
       'd keeps the columns b: columns never go',

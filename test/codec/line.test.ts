@@ -119,7 +119,7 @@ describe('a line', () => {
     expect(detailOf(`${start}"data":{"title":"x"}}`)).toBe(
       'data.id: it is missing, and belongs to the key of tracks',
     )
-    expect(detailOf(`${start}"data":{"id":null}}`)).toBe('data.id: a key column can not be null')
+    expect(detailOf(`${start}"data":{"id":null}}`)).toBe('data.id: a key column cannot be null')
     expect(detailOf(`${start}"data":{"id":1.5}}`)).toMatch(/^data\.id: it should be an integer/)
     expect(detailOf(`${start}"data":{"id":1,"plays":"x"}}`)).toMatch(/^data\.plays: /)
     expect(detailOf(`${start}"data":{"id":1,"titel":"x"}}`)).toBe(

@@ -184,6 +184,8 @@ describe('what people type', () => {
     expect(detail(column('string'), '1')).toBe('it should be a string, not a number')
     expect(detail(column('string', ['LOW', 'HIGH']), '"MID"')).toBe('it is none of the symbols (LOW, HIGH)')
     expect(detail(column('bytes'), '"YR=="')).toBe('it should be base64 with padding')
-    expect(detail(column('decimal'), '".5"')).toBe('it should be a decimal of at most 1,000 digits')
+    expect(detail(column('decimal'), '".5"')).toBe(
+      'it should be a decimal such as -12.50 or 1e3: digits on both sides of the point, no +, at most 1,000',
+    )
   })
 })

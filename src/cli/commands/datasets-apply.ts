@@ -48,7 +48,7 @@ async function run(context: Context, path: string): Promise<void> {
   })
 }
 
-/** Throws a usage failure when the path can not be read, holds no definitions, or one that is no JSON. */
+/** Throws a usage failure when the path cannot be read, holds no definitions, or one that is no JSON. */
 function readFiles(path: string): readonly NewDefinition[] {
   const files = listFiles(path)
   if (files.length === 0) {
@@ -67,6 +67,8 @@ function listFiles(path: string): readonly string[] {
     const names = readdirSync(path).filter((name) => name.endsWith('.avsc'))
     return names.sort().map((name) => join(path, name))
   } catch (error) {
-    throw usageFailure(`${path} can not be read (${(error as Error).message})`, 'check the path')
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT'
+    const what = isMissing ? `there is no ${path}` : `${path} cannot be read (${(error as Error).message})`
+    throw usageFailure(what, 'name a folder of .avsc files, or one such file')
   }
 }

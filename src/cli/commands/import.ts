@@ -26,7 +26,7 @@ export function addImportCommand(parent: Command, io: Io): void {
       '--timestamp <time>',
       'the time of every row: with it an import can be repeated and is the same messages (default: now)',
     )
-    .option('--skip-invalid', 'leave rows out that can not be published, instead of refusing the file')
+    .option('--skip-invalid', 'leave rows out that cannot be published, instead of refusing the file')
     .option('--dry-run', 'check only, send nothing')
     .addHelpText('after', HELP)
     .action(async (name: string, path: string, options: Options, command: Command) => {

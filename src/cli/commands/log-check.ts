@@ -1,4 +1,4 @@
-// `log check`: whether the log can be trusted, and what to do when it can not.
+// `log check`: whether the log can be trusted, and what to do when it cannot.
 
 import type { Command } from 'commander'
 import { createContext, type Io } from '../context.ts'

@@ -13,7 +13,7 @@ export function addPublishCommand(parent: Command, io: Io): void {
       'Sends the changes of a file (JSON lines, also gzip) to the log. A file is checked whole against the definitions in the log first: if a line is wrong, nothing is sent. Stdin (-) is sent as it comes and stops at the first bad line.',
     )
     .argument('<file>', 'JSON lines, or - for stdin')
-    .option('--skip-invalid', 'leave lines out that can not be published, instead of refusing the file')
+    .option('--skip-invalid', 'leave lines out that cannot be published, instead of refusing the file')
     .option('--dry-run', 'check only, send nothing')
     .addOption(
       new Option(

@@ -209,7 +209,7 @@ function createReporter({ io, out, debug }: Context): Reporter {
     summary() {
       const { consumed, merged, parked, quarantined } = counts
       const aside = parked + quarantined > 0 ? ' (`spindexer status` says why)' : ''
-      return `${countOf(consumed, 'message')} processed: ${formatCount(merged)} merged, ${formatCount(parked)} parked, ${formatCount(quarantined)} quarantined${aside}.`
+      return `${countOf(consumed, 'message')} processed in this run: ${formatCount(merged)} merged, ${formatCount(parked)} parked, ${formatCount(quarantined)} quarantined${aside}.`
     },
     end: () => void progress.end(),
   }

@@ -48,7 +48,7 @@ async function lookAtLog(context: Context): Promise<Seen> {
   }
 }
 
-/** Problems: why this node can not use its log now. Warnings: what is worth a word about one that it can use. */
+/** Problems: why this node cannot use its log now. Warnings: what is worth a word about one that it can use. */
 interface LogWords {
   readonly problems: readonly string[]
   readonly warnings: readonly string[]
