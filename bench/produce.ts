@@ -29,7 +29,7 @@ export async function fillLog(
 }
 
 function createMessage(n: number, rows: number): { key: string; value: Buffer } {
-  const row = `row-${scatter(n) % rows}`
+  const row = `row-${rowOf(n, rows)}`
   const value = frameSingleObject(
     encodeMutation({
       stamp: createStamp(1_700_000_000_000_000_000n + BigInt(n), ORIGIN),
@@ -44,6 +44,17 @@ function createMessage(n: number, rows: number): { key: string; value: Buffer } 
     }),
   )
   return { key: JSON.stringify(['bench', row]), value }
+}
+
+/** What the table holds in the end: how many rows, and the sum of their `plays`, each the number of its last message. */
+export function expectedState(count: number, rows: number): { rows: number; sum: bigint } {
+  const last = new Map<number, number>()
+  for (let n = 0; n < count; n++) last.set(rowOf(n, rows), n)
+  return { rows: last.size, sum: [...last.values()].reduce((sum, n) => sum + BigInt(n), 0n) }
+}
+
+function rowOf(n: number, rows: number): number {
+  return scatter(n) % rows
 }
 
 /** A number of 32 bits that looks drawn at random and is the same in every run (the finalizer of MurmurHash3). */
