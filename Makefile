@@ -1,12 +1,26 @@
 # The ways in: each target is an npm script, run after npm ci where node_modules is missing or out of date.
 .PHONY: demo test up down bench check
 
-demo test bench check: node_modules/.package-lock.json
-	@npm run --silent $@
+READY := node_modules/.package-lock.json
 
-up down: node_modules/.package-lock.json
-	@npm run --silent services -- $@
+demo: $(READY)
+	@npm run --silent demo
 
-node_modules/.package-lock.json: package-lock.json
+test: $(READY)
+	@npm run --silent test
+
+bench: $(READY)
+	@npm run --silent bench
+
+check: $(READY)
+	@npm run --silent check
+
+up: $(READY)
+	@npm run --silent services -- up
+
+down: $(READY)
+	@npm run --silent services -- down
+
+$(READY): package-lock.json
 	npm ci
 	@touch $@
