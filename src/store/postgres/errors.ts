@@ -32,7 +32,7 @@ const TRANSIENT_SOCKET_CODES: ReadonlySet<string> = new Set([
 ])
 /** The driver's own errors have no code. */
 const TRANSIENT_MESSAGES =
-  /^(Connection terminated|timeout expired|timeout exceeded when trying to connect|Client has encountered a connection error)/
+  /^(Connection terminated|timeout expired|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed)/
 
 /**
  * True for an error that passes by itself: wait and try again. Never for a data error (SQLSTATE 22, 23, 42, 54): all
