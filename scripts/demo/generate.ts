@@ -1,5 +1,7 @@
 // The demo's mutations: two writers who edit one small catalogue, from a seed, as JSON lines.
 
+import { createRandom } from './random.ts'
+
 const COUNTRIES = ['NG', 'BR', 'JP', 'DE', 'US', 'ZW', 'JM', null] as const
 const TAGS = ['ambient', 'dub', 'house', 'jazz', 'rap', 'soul'] as const
 const ARTISTS = 200
@@ -38,16 +40,4 @@ export function* generateLines(writer: string, seed: number, count: number): Gen
 
 function line(operation: string, dataset: string, data: object): string {
   return JSON.stringify({ dataset, operation, data })
-}
-
-/** Mulberry32: small, seeded, good enough to scatter rows. */
-function createRandom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = state
-    t = Math.imul(t ^ (t >>> 15), t | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
 }

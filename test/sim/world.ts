@@ -1,5 +1,6 @@
 // A small world for simulations: one log in memory, random writers and definitions, nodes on stores that fail at random.
 
+import { createRandom } from '../../scripts/demo/random.ts'
 import { encodeMutation } from '../../src/codec/avro.ts'
 import { encodeControl } from '../../src/codec/control.ts'
 import { frameConfluent, frameSingleObject } from '../../src/codec/framing.ts'
@@ -13,17 +14,7 @@ import type { CommitResult, Store } from '../../src/store/store.ts'
 
 export type Random = () => number
 
-/** Mulberry32. */
-export function createRandom(seed: number): Random {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = state
-    t = Math.imul(t ^ (t >>> 15), t | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
+export { createRandom }
 
 export const below = (random: Random, n: number): number => Math.floor(random() * n)
 export const one = <T>(random: Random, items: readonly T[]): T => items[below(random, items.length)]!
