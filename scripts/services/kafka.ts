@@ -17,7 +17,15 @@ export interface KafkaService extends Service {
   readonly brokers: readonly string[]
 }
 
-export async function startKafka(options: StartOptions): Promise<KafkaService> {
+export interface KafkaOptions extends StartOptions {
+  /** Set over what a single broker needs: listeners on further ports, an authorizer. */
+  readonly broker?: {
+    readonly ports: number
+    properties(ports: readonly number[]): Readonly<Record<string, string>>
+  }
+}
+
+export async function startKafka(options: KafkaOptions): Promise<KafkaService> {
   const dir = resolve(options.dir)
   const data = join(dir, 'data')
   const config = join(dir, 'server.properties')
@@ -28,12 +36,14 @@ export async function startKafka(options: StartOptions): Promise<KafkaService> {
       name: 'Kafka',
       dir,
       logFile: join(dir, 'kafka.log'),
-      portCount: 2,
+      portCount: 2 + (options.broker?.ports ?? 0),
       orderly: kafkaStop,
       orphanSignal: 'KILL',
       async prepare(ports) {
-        if (!existsSync(data)) await format(java, classpath, dir, data, ports)
-        writeFileSync(config, brokerProperties(ports, data))
+        const more = options.broker?.properties(ports)
+        const properties = (dataDir: string) => brokerProperties(ports, dataDir, more)
+        if (!existsSync(data)) await format(java, classpath, dir, data, properties)
+        writeFileSync(config, properties(data))
         const logging = [
           'defaultLogLevel=warn',
           'showDateTime=true',
@@ -82,12 +92,18 @@ function formattedClusterId(data: string): string | undefined {
 }
 
 /** Formats beside and renames: a directory half formatted would never start. */
-async function format(java: string, classpath: string, dir: string, data: string, ports: readonly number[]) {
+async function format(
+  java: string,
+  classpath: string,
+  dir: string,
+  data: string,
+  properties: (dataDir: string) => string,
+) {
   const fresh = join(dir, 'data.new')
   const config = join(dir, 'format.properties')
   rmSync(fresh, { recursive: true, force: true })
   mkdirSync(fresh)
-  writeFileSync(config, brokerProperties(ports, fresh))
+  writeFileSync(config, properties(fresh))
   const args = [
     '-Dorg.slf4j.simpleLogger.defaultLogLevel=error',
     '-XX:+UseSerialGC',
@@ -105,7 +121,11 @@ function newClusterId(): string {
 }
 
 /** What a single broker needs; anything else is Kafka's default. */
-function brokerProperties([port, controllerPort]: readonly number[], data: string): string {
+function brokerProperties(
+  [port, controllerPort]: readonly number[],
+  data: string,
+  more: Readonly<Record<string, string>> = {},
+): string {
   const properties = {
     'process.roles': 'broker,controller',
     'node.id': 1,
@@ -129,6 +149,7 @@ function brokerProperties([port, controllerPort]: readonly number[], data: strin
     'share.coordinator.state.topic.replication.factor': 1,
     'share.coordinator.state.topic.min.isr': 1,
     'group.initial.rebalance.delay.ms': 0,
+    ...more,
   }
   const lines = Object.entries(properties).map(([name, value]) => `${name}=${value}`)
   return `${lines.join('\n')}\n`
