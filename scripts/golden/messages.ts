@@ -7,7 +7,17 @@ import type { Mutation, Operation } from '../../src/crdt/mutation.ts'
 import { createStamp, type Origin, stampToTime } from '../../src/crdt/stamp.ts'
 import type { Value } from '../../src/crdt/value.ts'
 import { demand, hex, toMutationForm } from './forms.ts'
-import { block, branch, long, rawMutation, stampOf, text } from './raw-avro.ts'
+import {
+  block,
+  branch,
+  END,
+  long,
+  type RawMutation,
+  rawMutation,
+  sizedBlock,
+  stampOf,
+  text,
+} from './raw-avro.ts'
 
 const TIME_NS = 1_666_283_719_896_000_000n
 const ORIGIN = '00112233aabbccdd' as Origin
@@ -23,6 +33,8 @@ interface Message {
   readonly key?: readonly string[]
   readonly columns?: Readonly<Record<string, Value>>
   readonly schemaId?: number
+  /** Other bytes that are the same message to a reader. */
+  readonly others?: readonly RawMutation[]
 }
 
 const numbered = (values: readonly Value[], prefix: string) =>
@@ -46,6 +58,19 @@ const MESSAGES: readonly Message[] = [
   { name: 'bytes', columns: { empty: hex(''), one: hex('00'), some: hex('00ff80c328') } },
   { name: 'names in order of bytes', columns: { b: 1n, a: 2n, B: 3n, a_: 4n, aa: 5n, a1: 6n } },
   { name: 'every branch', columns: { a: null, b: true, c: -7n, d: 2.5, e: 'text', f: hex('f00d') } },
+  {
+    name: 'columns in other orders and blocks',
+    columns: { B: null, a: 7n, b: 'x' },
+    others: otherColumns({ B: branch.null, a: branch.long(7), b: branch.string('x') }),
+  },
+  {
+    name: 'a key in other blocks',
+    key: ['x', 'y'],
+    others: [
+      { key: Buffer.concat([long(1), text('x'), block([text('y')])]) },
+      { key: Buffer.concat([sizedBlock([text('x'), text('y')]), END]) },
+    ],
+  },
   { name: 'a key of three texts', key: ['', 'é', 'x'.repeat(70)] },
   { name: 'a key of sixteen texts', key: Array.from({ length: 16 }, (_, i) => String(i)) },
   { name: 'the longest names', dataset: 'd'.repeat(55), columns: { ['c'.repeat(55)]: 0n } },
@@ -61,6 +86,9 @@ export function messageVectors() {
       type: 'mutation',
       mutation: plainBytes(mutation),
     })
+    const others = (message.others ?? []).map((parts) =>
+      checkOther(message.name, mutation, rawMutation(parts)),
+    )
     const schemaId = message.schemaId ?? 1
     return {
       name: message.name,
@@ -69,8 +97,32 @@ export function messageVectors() {
       singleObject: frameSingleObject(avro).toString('hex'),
       confluent: { schemaId, hex: frameConfluent(schemaId, avro).toString('hex') },
       contentOrigin: hashOrigin(mutation, stampToTime(mutation.stamp)),
+      ...(others.length === 0 ? {} : { otherAvro: others.map((other) => other.toString('hex')) }),
     }
   })
+}
+
+/** The origin is a hash of the content, so it may not follow the order in which somebody wrote it. */
+function checkOther(name: string, mutation: Mutation, avro: Buffer): Buffer {
+  const decoded = decodeMutation(avro, 0)
+  demand(`${name}: decoded from other bytes`, decoded, { type: 'mutation', mutation: plainBytes(mutation) })
+  demand(`${name}: bytes that differ`, avro.equals(encodeMutation(mutation)), false)
+  if (decoded.type !== 'mutation') return avro
+  const timeNs = stampToTime(mutation.stamp)
+  demand(`${name}: the same origin`, hashOrigin(decoded.mutation, timeNs), hashOrigin(mutation, timeNs))
+  return avro
+}
+
+function otherColumns(values: Readonly<Record<string, Buffer>>): readonly RawMutation[] {
+  const backwards = Object.entries(values)
+    .map(([name, value]) => Buffer.concat([text(name), value]))
+    .reverse()
+  const [first, ...rest] = backwards
+  return [
+    { columns: block(backwards) },
+    { columns: Buffer.concat([long(1), first!, block(rest)]) },
+    { columns: Buffer.concat([sizedBlock(backwards), END]) },
+  ]
 }
 
 function createMutation(message: Message): Mutation {

@@ -107,6 +107,8 @@ const INVALID: readonly (readonly [Spec, Value, string])[] = [
   ['timestamp', '2023-02-29T00:00:00.000000Z', 'no such day'],
   ['timestamp', '0000-12-31T23:59:59.999999Z', 'year 0'],
   ['timestamp', '2024-02-29T12:34:56,000000Z', 'comma'],
+  ['timestamp', '2024-02-29T12:34:56.000000Z\n', 'newline'],
+  ['timestamp', '2024-02-29T12:34:56.000000Z0', 'something behind it'],
   ['timestamp', '', 'empty'],
   ['timestamp', 1_700_000_000_000_000n, 'wrong branch'],
   ['json', '', 'empty'],
@@ -156,9 +158,12 @@ const KEYS_INVALID: readonly (readonly [Spec, readonly string[]])[] = [
   ['long', ['-0', '00', '01', '+1', '', '-', '1.0', '1e3', ' 1', '1\n', 'a', '0x1', '\u0661']],
   ['long', ['9223372036854775808', '-9223372036854775809', '10000000000000000000', '9'.repeat(100)]],
   [SYMBOLS, ['MID', '']],
+  ['boolean', ['true\n']],
   ['uuid', ['0123ABCD-4567-89ef-0123-456789abcdef', '', '0123abcd456789ef0123456789abcdef']],
-  ['date', ['2023-02-29', '2024-2-1', '']],
+  ['uuid', ['0123abcd-4567-89ef-0123-456789abcdef\n']],
+  ['date', ['2023-02-29', '2024-2-1', '', '2024-02-29\n']],
   ['timestamp', ['2024-02-29T12:34:56Z', '2024-02-29T12:34:56.000001+00:00', '']],
+  ['timestamp', ['2024-02-29T12:34:56.000001Z\n']],
 ]
 
 /** Each list ascends. */

@@ -46,6 +46,7 @@ function numberCases(): readonly Case[] {
     bad('seq in two bytes that fits one', seq(longPadded(1, 1))),
     bad('seq 0 in two bytes', seq(longPadded(0, 1))),
     bad('seq, branch 2', { seq: hex('04 02') }),
+    bad('seq, branch 2 with nothing behind it', { seq: hex('04') }),
     bad('seq, branch -1', { seq: hex('01') }),
     bad('seq, branch 0 in two bytes', { seq: hex('80 00') }),
     merged('the greatest long', played(long((1n << 63n) - 1n))),

@@ -163,7 +163,11 @@ function genesis(members: Readonly<Record<string, unknown>>): Buffer {
 
 /** Members sorted; an undefined one is left out. */
 function canonical(members: Readonly<Record<string, unknown>>): string {
-  return JSON.stringify(Object.fromEntries(Object.entries(members).sort(([a], [b]) => (a < b ? -1 : 1))))
+  return JSON.stringify(sorted(members))
+}
+
+function sorted(members: object): object {
+  return Object.fromEntries(Object.entries(members).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 const RULE = { columns: '*', datasets: ['tracks'], operations: ['upsert'], signer: KEY }
@@ -247,7 +251,7 @@ function badControlCases(): readonly Case[] {
     ...rest,
   })
   const close = (text: string) => `{"generation":${text},"kind":"close"}`
-  const rule = (members: object) => policy({ rules: [{ ...RULE, ...members }] })
+  const rule = (members: object) => policy({ rules: [sorted({ ...RULE, ...members })] })
   return [
     bad('an empty object', '{}'),
     bad('{ alone', '{'),
@@ -281,9 +285,14 @@ function badControlCases(): readonly Case[] {
     bad('genesis, a key twice', genesis({ admins: [KEY, KEY] })),
     bad('genesis, a key in upper case', genesis({ admins: [KEY.replace('0a', '0A')] })),
     bad('genesis, a key that is too short', genesis({ admins: [KEY.slice(0, -1)] })),
+    bad('genesis, a key with digits behind it', genesis({ admins: [`${KEY}0a`] })),
+    bad('genesis, an address with digits behind it', genesis({ admins: [`${ADDRESS}${'0a'.repeat(12)}`] })),
+    bad('genesis, a key with a newline behind it', genesis({ admins: [`${KEY}\n`] })),
     bad('genesis, a key of another kind', genesis({ admins: [`rsa:${'0a'.repeat(32)}`] })),
     bad('genesis, a log id in upper case', genesis({ logId: LOG_ID.toUpperCase() })),
     bad('genesis, a log id without dashes', genesis({ logId: LOG_ID.replaceAll('-', '') })),
+    bad('genesis, a log id with digits behind it', genesis({ logId: `${LOG_ID}0` })),
+    bad('genesis, a log id with a newline behind it', genesis({ logId: `${LOG_ID}\n` })),
     bad('genesis, maxClockAhead 0', genesis({ maxClockAhead: 0 })),
     bad('genesis, maxClockAhead above a day', genesis({ maxClockAhead: 86_400_001 })),
     bad('genesis, partition -2', genesis({ partition: -2 })),
@@ -295,8 +304,12 @@ function badControlCases(): readonly Case[] {
     bad('policy, a key twice', policy({ admins: [KEY, KEY] })),
     bad('policy, a rule without a signer', rule({ signer: undefined })),
     bad('policy, a rule with an unknown member', rule({ more: 1 })),
+    bad('policy, a rule with its members not sorted', policy({ rules: [{ signer: KEY, ...RULE }] })),
+    bad('policy, a signer with digits behind it', rule({ signer: `${KEY}0a` })),
+    bad('policy, an admin with digits behind it', policy({ admins: [`${ADDRESS}0a`] })),
     bad('policy, an unknown operation', rule({ operations: ['insert'] })),
     bad('policy, a name that is none', rule({ datasets: ['_x'] })),
     bad('policy, columns neither a list nor *', rule({ columns: 'title' })),
+    bad('policy, a name with a newline behind it', rule({ columns: ['title\n'] })),
   ]
 }

@@ -66,6 +66,11 @@ def check_messages(vectors: Any) -> tuple[int, list[str]]:
         second = _comparable(decode_with_fastavro(avro))
         tally.equal(f"{name}: decoded by fastavro", second, _comparable(mutation))
         tally.equal(f"{name}: content origin", content_origin(mutation).hex(), vector["contentOrigin"])
+        for number, other in enumerate(vector.get("otherAvro", ())):
+            same = decode(bytes.fromhex(other))
+            tally.equal(f"{name}: other bytes {number}", _comparable(same), _comparable(mutation))
+            origin = content_origin(same).hex()
+            tally.equal(f"{name}: content origin of other bytes {number}", origin, vector["contentOrigin"])
     return tally.result()
 
 
