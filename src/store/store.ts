@@ -161,7 +161,7 @@ export interface StoreStatus {
   /** By data partition, ascending. */
   readonly counts: readonly PartitionCounts[]
   readonly reasons: readonly {
-    readonly kind: 'parked' | 'quarantined'
+    readonly kind: SetAsideKind
     readonly reason: string
     readonly count: bigint
   }[]
@@ -176,11 +176,36 @@ export interface StoreStatus {
   readonly origins: { readonly seen: bigint; readonly withGaps: bigint; readonly withDuplicates: bigint }
 }
 
+export type SetAsideKind = 'parked' | 'quarantined'
+
+/** Which set-aside messages are meant: those for which everything holds that is named. */
+export interface SetAsideFilter {
+  readonly kind?: SetAsideKind
+  readonly reason?: string
+  readonly dataset?: string
+  /** DEFINITIONS for refused definitions and what else the definitions hold that does not count. */
+  readonly partition?: number
+  readonly offset?: bigint
+}
+
+export interface SetAsideMessage extends SetAside {
+  readonly kind: SetAsideKind
+}
+
+/** What a node has set aside, as far as a filter lets through. */
+export interface SetAsideView {
+  /** By kind and reason, in order of UTF-8 bytes. */
+  counts(): Promise<StoreStatus['reasons']>
+  /** In order of partition and offset, however many there are. */
+  messages(): AsyncIterable<SetAsideMessage>
+}
+
 /** The reading side, one consistent snapshot from opening to closing. Not its job: formats. */
 export interface StoreReader {
   catalogue(): Promise<Catalogue>
   /** Every row of a dataset, existing or not, by key text in order of UTF-8 bytes. */
   rows(dataset: string): AsyncIterable<StoredRow>
+  setAside(filter: SetAsideFilter): SetAsideView
   status(): Promise<StoreStatus>
   close(): Promise<void>
 }

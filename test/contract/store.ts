@@ -6,6 +6,7 @@ import { rowsOf, type WholeState, wholeState } from './store-fixture.ts'
 import { identityContract } from './store-identity.ts'
 import { mergeContract } from './store-merge.ts'
 import { parkedContract } from './store-parked.ts'
+import { setAsideContract } from './store-set-aside.ts'
 import { stepContract } from './store-steps.ts'
 import { valueContract } from './store-values.ts'
 
@@ -54,6 +55,7 @@ export function storeContract(name: string, open: () => Promise<StoreBench>): vo
     mergeContract(subject)
     valueContract(subject)
     parkedContract(subject)
+    setAsideContract(subject)
 
     it('a reader of an unbound store sees that there is nothing', async () => {
       const status = await subject.status()

@@ -4,7 +4,7 @@ import type { Dataset } from '../../codec/catalogue.ts'
 import { createFold, mergeFold } from '../../crdt/fold.ts'
 import { type Row, rowExists } from '../../crdt/merge.ts'
 import { compareText } from '../../crdt/value.ts'
-import type { StoredRow, StoreReader, StoreStatus } from '../store.ts'
+import type { SetAsideFilter, SetAsideMessage, StoredRow, StoreReader, StoreStatus } from '../store.ts'
 import { type MemoryDatabase, type MemoryOrigin, stateOf } from './database.ts'
 
 export function createMemoryReader(database: MemoryDatabase): StoreReader {
@@ -12,12 +12,27 @@ export function createMemoryReader(database: MemoryDatabase): StoreReader {
   const rows = createFold()
   mergeFold(rows, database.rows)
   const status = statusOf(database)
+  const messages = listSetAside(database)
   return {
     catalogue: async () => catalogue,
     async *rows(name): AsyncGenerator<StoredRow> {
       if (!catalogue.datasets.has(name)) throw new Error(`there is no dataset "${name}"`)
       const sorted = [...(rows.get(name) ?? [])].sort(([a], [b]) => compareText(a, b))
       for (const [, row] of sorted) yield row
+    },
+    setAside(filter) {
+      const found = messages.filter((message) => isMeant(message, filter))
+      const countKind = (kind: SetAsideMessage['kind']) =>
+        countReasons(
+          kind,
+          found.filter((message) => message.kind === kind),
+        )
+      return {
+        counts: async () => [...countKind('parked'), ...countKind('quarantined')],
+        async *messages() {
+          yield* found
+        },
+      }
     },
     status: async () => status,
     close: async () => {},
@@ -50,6 +65,19 @@ function statusOf(database: MemoryDatabase): StoreStatus {
       .map((dataset) => countRows(dataset, database.rows.get(dataset.name)?.values() ?? [])),
     origins: countOrigins(database.origins.values()),
   }
+}
+
+function listSetAside(database: MemoryDatabase): readonly SetAsideMessage[] {
+  const all: SetAsideMessage[] = [...database.parked.values()].map(({ judgedAt: _, ...message }) => ({
+    kind: 'parked',
+    ...message,
+  }))
+  for (const message of database.quarantined.values()) all.push({ kind: 'quarantined', ...message })
+  return all.sort((a, b) => a.partition - b.partition || (a.offset < b.offset ? -1 : 1))
+}
+
+function isMeant(message: SetAsideMessage, filter: SetAsideFilter): boolean {
+  return (Object.keys(filter) as (keyof SetAsideFilter)[]).every((name) => message[name] === filter[name])
 }
 
 function countReasons<K extends 'parked' | 'quarantined'>(

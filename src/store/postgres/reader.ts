@@ -3,18 +3,15 @@
 import type { Pool, PoolClient } from 'pg'
 import type { Dataset } from '../../codec/catalogue.ts'
 import type { StoredRow, StoreReader, StoreRefusal } from '../store.ts'
+import { readCursor } from './cursor.ts'
 import { keyColumnOf, tableOf } from './names.ts'
 import { connect, READ_SNAPSHOT, release } from './pool.ts'
 import { decodeRow, selectList } from './rows.ts'
+import { countSetAside, listSetAside } from './sql/set-aside.ts'
 import { createCatalogueCache, readHead } from './state.ts'
 import { readStatus } from './status.ts'
 import { sqlTypeOf } from './types.ts'
 import { refuseSchema } from './version.ts'
-
-const FETCH_ROWS_FIRST = 50
-const FETCH_ROWS_MAX = 2_000
-/** Rows are fetched by about so many bytes of text, because one row may hold a hundred megabytes, or fifty bytes. */
-const FETCH_BYTES = 4 * 1024 * 1024
 
 /**
  * A reader on a connection of the pool, which it keeps until it is closed. Refused when the database is not at this
@@ -46,6 +43,10 @@ function openReader(client: PoolClient): StoreReader {
       if (dataset === undefined) throw new Error(`there is no dataset "${name}"`)
       yield* readRows(client, dataset, `rows_${++cursors}`)
     },
+    setAside: (filter) => ({
+      counts: () => countSetAside(client, filter),
+      messages: () => listSetAside(client, filter, `set_aside_${++cursors}`),
+    }),
     status: async () => readStatus(client, await catalogue()),
     async close() {
       const isBroken = await client.query('rollback').then(
@@ -59,29 +60,8 @@ function openReader(client: PoolClient): StoreReader {
 
 async function* readRows(client: PoolClient, dataset: Dataset, cursor: string): AsyncGenerator<StoredRow> {
   const columns = [...dataset.columns.values()]
-  await client.query(
-    `declare ${cursor} no scroll cursor for
-     select ${selectList(dataset, columns)} from ${tableOf(dataset.name)} as t order by ${keyOrder(dataset)}`,
-  )
-  try {
-    for (let count = FETCH_ROWS_FIRST; ; ) {
-      const { rows } = await client.query<(string | null)[]>({
-        text: `fetch ${count} from ${cursor}`,
-        rowMode: 'array',
-      })
-      if (rows.length === 0) return
-      let bytes = 0
-      for (const texts of rows) {
-        for (const text of texts) bytes += text?.length ?? 0
-        yield decodeRow(dataset, columns, texts)
-      }
-      const wanted = Math.floor((FETCH_BYTES * rows.length) / Math.max(1, bytes))
-      count = Math.min(FETCH_ROWS_MAX, Math.max(1, wanted))
-    }
-  } finally {
-    // In a transaction that failed the cursor is gone already.
-    await client.query(`close ${cursor}`).catch(() => {})
-  }
+  const sql = `select ${selectList(dataset, columns)} from ${tableOf(dataset.name)} as t order by ${keyOrder(dataset)}`
+  for await (const texts of readCursor(client, cursor, sql)) yield decodeRow(dataset, columns, texts)
 }
 
 /** By the bytes of the key texts; where the type's own order is the same, the primary key's index has it. */

@@ -5,6 +5,7 @@ import type { Catalogue } from '../../codec/catalogue.ts'
 import { compareText } from '../../crdt/value.ts'
 import type { StoreStatus } from '../store.ts'
 import { tableOf } from './names.ts'
+import { countSetAside } from './sql/set-aside.ts'
 import { readHead, readPositions, toState } from './state.ts'
 import { completeSql, EXISTS } from './tables.ts'
 
@@ -24,21 +25,10 @@ export async function readStatus(client: PoolClient, catalogue: Catalogue): Prom
       quarantined,
       controls,
     })),
-    reasons: await countReasons(client),
+    reasons: await countSetAside(client, {}),
     rows: await countRows(client, catalogue),
     origins: await countOrigins(client),
   }
-}
-
-async function countReasons(client: PoolClient): Promise<StoreStatus['reasons']> {
-  const { rows } = await client.query<{ kind: 'parked' | 'quarantined'; reason: string; count: string }>(
-    `select 'parked' as kind, reason, count(*) from spindexer.parked group by reason
-     union all
-     select 'quarantined', reason, count(*) from spindexer.quarantined group by reason`,
-  )
-  return rows
-    .map(({ kind, reason, count }) => ({ kind, reason, count: BigInt(count) }))
-    .sort((a, b) => compareText(a.kind, b.kind) || compareText(a.reason, b.reason))
 }
 
 async function countRows(client: PoolClient, catalogue: Catalogue): Promise<StoreStatus['rows']> {
