@@ -87,7 +87,7 @@ async function maven(what: string, cwd: string, args: readonly string[]): Promis
   }
 }
 
-function programOnPath(name: string, why: string, debianPackage: string): string {
+export function programOnPath(name: string, why: string, debianPackage: string): string {
   const dirs = (process.env.PATH ?? '').split(delimiter).filter((dir) => dir !== '')
   const found = dirs.map((dir) => join(dir, name)).find((file) => existsSync(file))
   if (found) return found
