@@ -1,11 +1,16 @@
-"""Folds a whole Kafka topic in memory: the cells on stdout, the counts and the fingerprint on stderr."""
+"""Folds a whole Kafka topic in memory: the cells on stdout, the counts and the fingerprint on stderr.
+
+With --verdicts a file says of each record what became of it and why.
+"""
 
 import argparse
+import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TextIO
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -22,7 +27,7 @@ from spindexer_format.definitions import Catalogue
 from spindexer_format.dump import dump_cells, fingerprint
 from spindexer_format.merge import State, merge
 from spindexer_format.refusal import Refused
-from spindexer_format.verdict import DEFINITIONS, Log, Record, judge
+from spindexer_format.verdict import DEFINITIONS, Log, Record, Verdict, judge
 
 TIMEOUT_S = 30.0
 # consume() waits this long for a batch to be full: as long as the ends are missed by at most.
@@ -35,23 +40,47 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--brokers", required=True, help="host:port[,host:port]")
     parser.add_argument("--topic", required=True)
+    parser.add_argument(
+        "--verdicts",
+        type=Path,
+        help="a file to write: a JSON object a record, with partition (-1: the definitions), offset, verdict, reason",
+    )
     arguments = parser.parse_args()
     try:
-        fold(arguments.brokers, arguments.topic)
+        if arguments.verdicts is None:
+            fold(arguments.brokers, arguments.topic)
+        else:
+            with arguments.verdicts.open("w", encoding="utf-8", newline="\n") as file:
+                fold(arguments.brokers, arguments.topic, lambda *judged: _write_verdict(file, *judged))
     except (Refused, KafkaException) as error:
         print(f"fold_topic: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def fold(brokers: str, topic: str) -> None:
+def _ignore(_record: Record, _verdict: Verdict) -> None:
+    pass
+
+
+def _write_verdict(file: TextIO, record: Record, verdict: Verdict) -> None:
+    line = {
+        "partition": record.partition,
+        "offset": record.offset,
+        "verdict": verdict.kind,
+        "reason": verdict.reason,
+    }
+    file.write(json.dumps(line) + "\n")
+
+
+def fold(brokers: str, topic: str, note: Callable[[Record, Verdict], None] = _ignore) -> None:
     """Reads up to the ends as they are now. All mutations are judged under the definitions as they are now:
-    what a node judged under earlier ones it has judged again since, so the outcome is the same.
+    what a node judged under earlier ones it has judged again since, so the outcome is the same. `note` is told of
+    every record.
     """
     definitions = Reader(brokers, f"{topic}.definitions")
     data = Reader(brokers, topic)
     try:
-        log, catalogue, refused = _read_definitions(definitions)
+        log, catalogue, refused = _read_definitions(definitions, note)
         state: State = {}
         counts: Counter[str] = Counter()
         reasons: Counter[str] = Counter()
@@ -59,10 +88,11 @@ def fold(brokers: str, topic: str) -> None:
             if record.offset == 0:
                 _check_genesis(record, log)
             verdict = judge(record, log, catalogue)
+            note(record, verdict)
             if verdict.kind == "merge" and verdict.mutation is not None:
                 merge(state, verdict.mutation)
             elif verdict.kind != "control":
-                reasons[f"{verdict.kind}: {verdict.reason}"] += 1
+                reasons[f"{verdict.kind}: {verdict.reason} ({verdict.detail})"] += 1
             counts[verdict.kind] += 1
     finally:
         definitions.close()
@@ -87,7 +117,9 @@ def _summarize(counts: Counter[str], refused: int, reasons: Counter[str], state:
         print(f"  {count} {reason}"[:200], file=sys.stderr)
 
 
-def _read_definitions(reader: "Reader") -> tuple[Log, Catalogue, int]:
+def _read_definitions(
+    reader: "Reader", note: Callable[[Record, Verdict], None]
+) -> tuple[Log, Catalogue, int]:
     """The log as its genesis names it, the definitions folded, and how many of them were set aside."""
     log: Log | None = None
     catalogue = Catalogue()
@@ -95,19 +127,27 @@ def _read_definitions(reader: "Reader") -> tuple[Log, Catalogue, int]:
     for record in reader.records(as_partition=DEFINITIONS):
         if log is None:
             log = _read_genesis(record)
-        if judge(record, log, catalogue).kind != "control":
-            refused += 1
-            continue
-        control = parse_control(record.value or b"")
-        if control["kind"] != "dataset":
-            continue
-        try:
-            catalogue.take(control["schema"])
-        except Refused:
+        verdict = _define(record, log, catalogue)
+        note(record, verdict)
+        if verdict.kind != "control":
             refused += 1
     if log is None:
         raise Refused(f"{reader.topic} is empty: no genesis record at offset 0")
     return log, catalogue, refused
+
+
+def _define(record: Record, log: Log, catalogue: Catalogue) -> Verdict:
+    """What becomes of a record of the definitions; one that is refused is set aside like a quarantined message."""
+    verdict = judge(record, log, catalogue)
+    if verdict.kind != "control":
+        return verdict
+    control = parse_control(record.value or b"")
+    if control["kind"] == "dataset":
+        try:
+            catalogue.take(control["schema"])
+        except Refused as refusal:
+            return Verdict("quarantined", refusal.reason or "bad-definition", str(refusal))
+    return verdict
 
 
 def _read_genesis(record: Record) -> Log:

@@ -98,7 +98,8 @@ def check_verdicts(vectors: Any) -> tuple[int, list[str]]:
             value,
         )
         verdict = judge(record, log, catalogue)
-        tally.equal(f"{case['name']} ({verdict.reason})", verdict.kind, case["verdict"])
+        tally.equal(f"{case['name']} ({verdict.detail})", verdict.kind, case["verdict"])
+        tally.equal(f"{case['name']}: reason", verdict.reason, case["reason"] or "")
         if value is not None and value.startswith(b"{"):
             check_control_schema(tally, case["name"], value)
         if verdict.mutation is not None and value is not None:

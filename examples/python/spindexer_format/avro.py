@@ -9,7 +9,7 @@ from typing import Any
 
 import fastavro
 
-from .mutation import OPERATIONS, Mutation, Value
+from .mutation import COLUMNS_MAX, KEY_PARTS_MAX, OPERATIONS, Mutation, Value
 from .refusal import Refused
 
 SCHEMA_PATH = Path(__file__).resolve().parents[3] / "schemas" / "mutation.avsc"
@@ -76,7 +76,7 @@ def content_origin(mutation: Mutation) -> bytes:
 
 
 def decode(data: bytes) -> Mutation:
-    """Takes the Avro bytes apart, strictly. Raises Refused; limits are check_mutation's."""
+    """Takes the Avro bytes apart, strictly. Raises Refused; most limits are check_mutation's."""
     try:
         return _decode(data)
     except IndexError:
@@ -158,6 +158,9 @@ def _read_key(data: bytes, at: int) -> tuple[tuple[str, ...], int]:
         count, end, at = _read_block(data, at)
         if count == 0:
             return tuple(key), at
+        # Here too, so that a message cannot announce more than anybody wants to read.
+        if len(key) + count > KEY_PARTS_MAX:
+            raise Refused(f"more than {KEY_PARTS_MAX} key texts", "bad-key")
         for _ in range(count):
             text, at = _read_bytes(data, at)
             key.append(text.decode())
@@ -170,6 +173,8 @@ def _read_columns(data: bytes, at: int) -> tuple[dict[str, Value], int]:
         count, end, at = _read_block(data, at)
         if count == 0:
             return columns, at
+        if len(columns) + count > COLUMNS_MAX:
+            raise Refused(f"more than {COLUMNS_MAX} columns", "too-many-columns")
         for _ in range(count):
             raw, at = _read_bytes(data, at)
             name = raw.decode()

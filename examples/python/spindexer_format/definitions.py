@@ -63,18 +63,18 @@ class Catalogue:
         new = read_schema(schema)
         old = self.datasets.get(new.name)
         if old is None and len(self.datasets) == DATASETS_MAX:
-            raise Refused(f"more than {DATASETS_MAX} datasets")
+            raise Refused(f"more than {DATASETS_MAX} datasets", "catalogue-full")
         merged = new if old is None else unite(old, new)
         count = len(merged.field_names)
         if count > COLUMNS_MAX:
-            raise Refused(f"dataset {new.name} would have {count} columns")
+            raise Refused(f"dataset {new.name} would have {count} columns", "dataset-full")
         self.datasets[new.name] = merged
 
 
 def unite(old: Dataset, new: Dataset) -> Dataset:
     """A dataset and a later record of it; raises Refused where they contradict each other."""
     if [(c.name, c.type) for c in old.key] != [(c.name, c.type) for c in new.key]:
-        raise Refused(f"another key of dataset {old.name}")
+        raise Refused(f"another key of dataset {old.name}", "key-changed")
     key = tuple(replace(a, symbols=_unite_symbols(a, b)) for a, b in zip(old.key, new.key, strict=True))
     columns = dict(old.columns)
     for name, column in new.columns.items():
@@ -83,7 +83,7 @@ def unite(old: Dataset, new: Dataset) -> Dataset:
             columns[name] = replace(column, required=False)
             continue
         if held.type != column.type:
-            raise Refused(f"column {name} is {held.type}, not {column.type}")
+            raise Refused(f"column {name} is {held.type}, not {column.type}", "type-changed")
         columns[name] = replace(
             held, symbols=_unite_symbols(held, column), required=held.required and column.required
         )

@@ -73,10 +73,10 @@ def unframe(value: bytes) -> bytes:
     """The Avro bytes of a record's value; raises Refused where it is no mutation."""
     if value[:1] == b"\x00":
         if len(value) < 5:
-            raise Refused("Confluent framing without its schema id")
+            raise Refused("Confluent framing without its schema id", "unknown-framing")
         return value[5:]
     if value[:2] == b"\xc3\x01":
         if value[2:10] != FINGERPRINT:
-            raise Refused("the fingerprint of another schema")
+            raise Refused("the fingerprint of another schema", "unknown-schema")
         return value[10:]
-    raise Refused(f"a value that begins with {value[:2].hex() or 'nothing'}")
+    raise Refused(f"a value that begins with {value[:2].hex() or 'nothing'}", "unknown-framing")

@@ -15,9 +15,9 @@ def check_stamp(stamp: bytes) -> None:
     if len(stamp) != 16:
         raise Refused(f"a stamp has 16 bytes, this one {len(stamp)}")
     if stamp[0] & 0x80:
-        raise Refused("the top bit of the stamp is set")
+        raise Refused("the top bit of the stamp is set", "bad-stamp")
     if not any(stamp):
-        raise Refused("the stamp is all zero")
+        raise Refused("the stamp is all zero", "bad-stamp")
 
 
 def stamp_from_hex(text: str) -> bytes:
