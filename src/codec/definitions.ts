@@ -5,7 +5,7 @@ import { COLUMNS_MAX, DATASETS_MAX } from './limits.ts'
 import type { DefinitionReason, QuarantineReason } from './reasons.ts'
 import type { LogRecord, Pointer } from './record.ts'
 import { readSchema, type Schema } from './schema.ts'
-import { createJudge } from './verdict.ts'
+import { createJudge, FIRST_DEFINITION } from './verdict.ts'
 
 export type FoldedDefinition =
   | {
@@ -112,6 +112,25 @@ export function definitionWarnings(catalogue: Catalogue, schema: Schema): readon
     warnings.push(`${known.name} keeps the columns ${unnamed.join(', ')}: columns never go`)
   }
   return warnings
+}
+
+/**
+ * What parked messages may have waited for (`WaitsFor` of the judge) and have now, between two states of a dataset;
+ * undefined: it was not defined. For a message that waits for something else, the verdict is still the same.
+ */
+export function findCures(before: Dataset | undefined, after: Dataset): readonly string[] {
+  if (before === undefined) return [FIRST_DEFINITION]
+  const cures = [...after.columns.values()].filter(({ name, symbols }) => {
+    const held = before.columns.get(name)
+    return held === undefined || hasMoreSymbols(held.symbols, symbols)
+  })
+  const keys = after.key.filter(({ symbols }, i) => hasMoreSymbols(before.key[i]!.symbols, symbols))
+  return [...cures, ...keys].map(({ name }) => name)
+}
+
+/** Symbols only ever grow; null admits every text. */
+function hasMoreSymbols(before: KeyColumn['symbols'], after: KeyColumn['symbols']): boolean {
+  return before !== null && (after === null || after.size > before.size)
 }
 
 function setAside(

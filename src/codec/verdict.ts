@@ -13,6 +13,16 @@ import type { ParkReason, QuarantineReason } from './reasons.ts'
 import { DEFINITIONS, type Header, type LogRecord } from './record.ts'
 import { refuseKeyText, refuseValue } from './values.ts'
 
+/**
+ * What has to be defined before another verdict on a parked message is possible at all: a column of its dataset (that
+ * it exists, or that its symbols are more), the dataset itself (FIRST_DEFINITION), or null: nothing can. Other things
+ * may be wrong with the message too; a definition that does not bring this one leaves it parked for the same reason.
+ */
+export type WaitsFor = string | null
+
+/** No column has this name. */
+export const FIRST_DEFINITION = ''
+
 export type Verdict =
   | { readonly type: 'merge'; readonly mutation: Mutation }
   | {
@@ -21,6 +31,7 @@ export type Verdict =
       readonly dataset: string
       readonly reason: ParkReason
       readonly detail: string
+      readonly waitsFor: WaitsFor
     }
   | {
       readonly type: 'quarantined'
@@ -69,7 +80,7 @@ export function createJudge({ logId, maxClockAheadMs }: JudgeOptions): Judge {
     }
     if (mutation.stamp > limit) return quarantine('clock-ahead', aheadBy(mutation, record), mutation.dataset)
     const dataset = catalogue.datasets.get(mutation.dataset)
-    if (dataset === undefined) return park(mutation, 'unknown-dataset', '')
+    if (dataset === undefined) return park(mutation, 'unknown-dataset', '', FIRST_DEFINITION)
     return judgeByDefinition(mutation, dataset)
   }
 }
@@ -78,8 +89,8 @@ function quarantine(reason: QuarantineReason, detail: string, dataset: string | 
   return { type: 'quarantined', dataset, reason, detail }
 }
 
-function park(mutation: Mutation, reason: ParkReason, detail: string): Verdict {
-  return { type: 'parked', mutation, dataset: mutation.dataset, reason, detail }
+function park(mutation: Mutation, reason: ParkReason, detail: string, waitsFor: WaitsFor): Verdict {
+  return { type: 'parked', mutation, dataset: mutation.dataset, reason, detail, waitsFor }
 }
 
 const OUR_PREFIX = 'spindexer-'
@@ -126,29 +137,33 @@ function judgeByDefinition(mutation: Mutation, dataset: Dataset): Verdict {
       mutation,
       'wrong-key',
       `it has ${key.length} texts, the dataset ${dataset.key.length} key columns`,
+      null,
     )
   }
   for (let i = 0; i < key.length; i++) {
     const column = dataset.key[i]!
     const fault = refuseKeyText(column, key[i]!)
     if (fault === null) continue
-    const reason = column.symbols === null ? 'wrong-key' : 'unknown-symbol'
-    return park(mutation, reason, `key column ${column.name}: ${fault}`)
+    // A key's type is fixed; its symbols are not.
+    const isSymbol = column.symbols !== null
+    const reason = isSymbol ? 'unknown-symbol' : 'wrong-key'
+    return park(mutation, reason, `key column ${column.name}: ${fault}`, isSymbol ? column.name : null)
   }
   for (const [name, value] of columns) {
     const column = dataset.columns.get(name)
     if (column === undefined) return judgeUnknownColumn(mutation, dataset, name)
     const fault = refuseValue(column, value)
     if (fault === null) continue
-    const reason = column.symbols !== null && typeof value === 'string' ? 'unknown-symbol' : 'wrong-value'
-    return park(mutation, reason, `column ${name}: ${fault}`)
+    const isSymbol = column.symbols !== null && typeof value === 'string'
+    const reason = isSymbol ? 'unknown-symbol' : 'wrong-value'
+    return park(mutation, reason, `column ${name}: ${fault}`, isSymbol ? name : null)
   }
   return { type: 'merge', mutation }
 }
 
 function judgeUnknownColumn(mutation: Mutation, dataset: Dataset, name: string): Verdict {
   const isKey = dataset.key.some((column) => column.name === name)
-  return park(mutation, isKey ? 'key-as-column' : 'unknown-column', name)
+  return isKey ? park(mutation, 'key-as-column', name, null) : park(mutation, 'unknown-column', name, name)
 }
 
 const DETAIL_MAX = 200

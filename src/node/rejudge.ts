@@ -3,31 +3,53 @@
 import type { Catalogue } from '../codec/catalogue.ts'
 import type { LogRecord, Pointer } from '../codec/record.ts'
 import { createFold, foldMutation } from '../crdt/fold.ts'
-import type { Rejudgement, SetAside } from '../store/store.ts'
+import type { ParkedMessage, PendingMessage, Rejudgement } from '../store/store.ts'
 import { type Context, type Outcome, STOPPED } from './context.ts'
-import { setAside } from './window.ts'
+import { parkedMessage } from './window.ts'
 
-/** Messages judged again in one transaction: a kill loses at most so much work, and none of the outcome. */
+/** Judged again in one transaction: a kill loses at most so much work, and none of the outcome. */
 const CHUNK_MESSAGES = 5_000
+/** Of their values, which are all in memory at once: a chunk of the greatest ones would be gigabytes. */
+const CHUNK_BYTES_MAX = 16 * 1024 * 1024
 
 /** Runs until the signal is aborted; wakes when a definition was taken, and at the start for what a crash left. */
 export async function rejudgeParked(context: Context): Promise<Outcome> {
   const { store, signal } = context
+  let after: PendingMessage | null = null
   while (!signal.aborted) {
-    const pointers = await context.retry('look for parked messages', () =>
-      store.parkedToJudge(CHUNK_MESSAGES),
+    const from: PendingMessage | null = after
+    const found = await context.retry('look for parked messages', () =>
+      store.parkedToJudge(from, CHUNK_MESSAGES),
     )
-    if (pointers.length === 0) {
-      await context.wakeRejudge.wait(signal)
+    if (found.length === 0) {
+      // What came behind the last one has been judged; only a look from the start finds that nothing is left.
+      if (after === null) await context.wakeRejudge.wait(signal)
+      after = null
       continue
     }
-    const outcome = await rejudgeChunk(context, pointers)
-    if (outcome !== null) return outcome
+    const chunk = cutToSize(found)
+    const outcome = await rejudgeChunk(context, chunk)
+    if (outcome === 'committed') after = chunk.at(-1)!
+    else if (outcome !== 'again') return outcome
   }
   return STOPPED
 }
 
-async function rejudgeChunk(context: Context, pointers: readonly Pointer[]): Promise<Outcome | null> {
+/** The first messages whose values are not too many bytes together; one at least. */
+function cutToSize(messages: readonly PendingMessage[]): readonly PendingMessage[] {
+  let bytes = 0
+  const end = messages.findIndex(({ size }) => {
+    bytes += size
+    return bytes > CHUNK_BYTES_MAX
+  })
+  return end < 0 ? messages : messages.slice(0, Math.max(1, end))
+}
+
+/** `again`: nothing was written, since another worker was first or the definitions have moved. */
+async function rejudgeChunk(
+  context: Context,
+  pointers: readonly Pointer[],
+): Promise<Outcome | 'committed' | 'again'> {
   const records = await context.retry('read parked messages', () => context.log.pick(pointers))
   const missing = pointers.findIndex((_, i) => records[i] === null)
   if (missing >= 0) {
@@ -52,17 +74,20 @@ async function rejudgeChunk(context: Context, pointers: readonly Pointer[]): Pro
       judged: records.length,
       merged: records.length - rejudgement.parked.length,
     })
-  } else if (result.type === 'stale' && result.what === 'log') {
+    return 'committed'
+  }
+  if (result.type === 'stale' && result.what === 'log') {
     return { type: 'restart', reason: 'another worker moved the log' }
-  } else if (result.type === 'stale' && result.what === 'definitions' && context.catalogue === catalogue) {
+  }
+  if (result.type === 'stale' && result.what === 'definitions' && context.catalogue === catalogue) {
     return { type: 'restart', reason: 'another worker moved the definitions' }
   }
-  return null
+  return 'again'
 }
 
 function judgeAgain(context: Context, catalogue: Catalogue, records: readonly LogRecord[]): Rejudgement {
   const rows = createFold()
-  const parked: SetAside[] = []
+  const parked: ParkedMessage[] = []
   for (const record of records) {
     const verdict = context.judge(record, catalogue)
     switch (verdict.type) {
@@ -70,7 +95,7 @@ function judgeAgain(context: Context, catalogue: Catalogue, records: readonly Lo
         foldMutation(rows, verdict.mutation)
         break
       case 'parked':
-        parked.push(setAside(record, verdict))
+        parked.push(parkedMessage(record, verdict))
         break
       default:
         // Quarantine is decided without the definitions, so a message that was parked once cannot come to it.

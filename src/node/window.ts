@@ -8,7 +8,15 @@ import type { Mutation } from '../crdt/mutation.ts'
 import { maxStamp, type Stamp, stampToOrigin } from '../crdt/stamp.ts'
 import { recordHash } from '../log/hash.ts'
 import type { LogEvent } from '../log/log.ts'
-import type { Batch, LastRecord, LogIdentity, OriginStep, PartitionStep, SetAside } from '../store/store.ts'
+import type {
+  Batch,
+  LastRecord,
+  LogIdentity,
+  OriginStep,
+  ParkedMessage,
+  PartitionStep,
+  SetAside,
+} from '../store/store.ts'
 
 export type Chunk = Extract<LogEvent, { type: 'chunk' }>
 
@@ -31,7 +39,7 @@ export function createWindow(catalogue: Catalogue, judge: Judge): Window {
   const rows = createFold()
   const steps = new Map<number, Mutable<PartitionStep>>()
   const origins = new Map<string, Mutable<OriginStep>[]>()
-  const parked: SetAside[] = []
+  const parked: ParkedMessage[] = []
   const quarantined: SetAside[] = []
   let bytes = 0
 
@@ -52,7 +60,7 @@ export function createWindow(catalogue: Catalogue, judge: Judge): Window {
     countOrigin(origins, verdict.mutation, step.partition)
     if (verdict.type === 'parked') {
       step.parked++
-      parked.push(setAside(record, verdict))
+      parked.push(parkedMessage(record, verdict))
       bytes += ROW_BYTES
       return
     }
@@ -88,8 +96,15 @@ export function createWindow(catalogue: Catalogue, judge: Judge): Window {
   }
 }
 
-/** A message that was set aside, as the store keeps it. */
-export function setAside(
+/** A message that was parked, as the store keeps it. */
+export function parkedMessage(
+  record: LogRecord,
+  verdict: Extract<Verdict, { type: 'parked' }>,
+): ParkedMessage {
+  return { ...setAside(record, verdict), waitsFor: verdict.waitsFor }
+}
+
+function setAside(
   record: LogRecord,
   verdict: Extract<Verdict, { type: 'parked' | 'quarantined' }>,
 ): SetAside {

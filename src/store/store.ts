@@ -2,6 +2,7 @@
 
 import type { Catalogue } from '../codec/catalogue.ts'
 import type { Pointer } from '../codec/record.ts'
+import type { WaitsFor } from '../codec/verdict.ts'
 import type { Fold, FoldedRow } from '../crdt/fold.ts'
 import type { Stamp } from '../crdt/stamp.ts'
 
@@ -52,6 +53,11 @@ export interface SetAside extends Pointer {
   readonly appendMs: bigint
 }
 
+/** A message that later definitions may cure, and what it waits for. */
+export interface ParkedMessage extends SetAside {
+  readonly waitsFor: WaitsFor
+}
+
 /** What one batch did to one partition. */
 export interface PartitionStep {
   readonly partition: number
@@ -84,7 +90,7 @@ export interface Batch {
   readonly catalogueOffset: bigint
   readonly rows: Fold
   readonly steps: readonly PartitionStep[]
-  readonly parked: readonly SetAside[]
+  readonly parked: readonly ParkedMessage[]
   readonly quarantined: readonly SetAside[]
   readonly origins: readonly OriginStep[]
 }
@@ -98,7 +104,17 @@ export interface Rejudgement {
   readonly catalogueOffset: bigint
   readonly taken: readonly Pointer[]
   readonly rows: Fold
-  readonly parked: readonly SetAside[]
+  readonly parked: readonly ParkedMessage[]
+}
+
+/** A parked message that is to be judged again, and its place in the order in which they are. */
+export interface PendingMessage extends Pointer {
+  readonly dataset: string
+  readonly waitsFor: string
+  /** The D that it was judged under. */
+  readonly judgedAt: bigint
+  /** Bytes of the value. */
+  readonly size: number
 }
 
 /** The definitions between two offsets, folded into the catalogue that holds above them. */
@@ -133,10 +149,11 @@ export interface Store {
   commit(batch: Batch): Promise<CommitResult>
   define(step: DefinitionStep): Promise<CommitResult>
   /**
-   * Pointers of at most `limit` parked messages that a definition taken since they were judged may cure, in order of
-   * partition and offset. When there are none, the state is marked as being at D (`rejudgedTo`).
+   * At most `limit` parked messages behind `after` that wait for what a definition has brought since they were judged,
+   * in order of dataset, of what they wait for, of `judgedAt`, partition and offset. When there are none from the start
+   * (`after` null), the state is marked as being at D (`rejudgedTo`).
    */
-  parkedToJudge(limit: number): Promise<readonly Pointer[]>
+  parkedToJudge(after: PendingMessage | null, limit: number): Promise<readonly PendingMessage[]>
   rejudge(rejudgement: Rejudgement): Promise<CommitResult>
 }
 

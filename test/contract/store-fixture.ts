@@ -11,7 +11,9 @@ import type {
   Batch,
   DefinitionStep,
   LogIdentity,
+  ParkedMessage,
   PartitionStep,
+  PendingMessage,
   SetAside,
   Store,
   StoredRow,
@@ -106,11 +108,30 @@ export function setAsideOf(pointer: Pointer, dataset: string | null, reason: str
   return { ...pointer, dataset, reason, detail: 'a test', size: 7, appendMs: 1_000n }
 }
 
+export function parkedOf(
+  pointer: Pointer,
+  dataset: string,
+  waitsFor: string | null,
+  reason = 'unknown-column',
+): ParkedMessage {
+  return { ...setAsideOf(pointer, dataset, reason), waitsFor }
+}
+
+/** What the store says of a message of `parkedOf` that was judged at D = `judgedAt`. */
+export function pendingOf(
+  pointer: Pointer,
+  dataset: string,
+  waitsFor: string,
+  judgedAt = 1n,
+): PendingMessage {
+  return { ...pointer, dataset, waitsFor, judgedAt, size: 7 }
+}
+
 export interface BatchShape {
   readonly at?: bigint
   readonly partition?: number
   readonly from?: bigint
-  readonly parked?: readonly SetAside[]
+  readonly parked?: readonly ParkedMessage[]
   readonly quarantined?: readonly SetAside[]
   readonly origins?: Batch['origins']
   readonly step?: Partial<PartitionStep>

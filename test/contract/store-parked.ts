@@ -1,6 +1,7 @@
 // Contract of stores: parked messages are judged again, each by one worker, and nothing is forgotten between.
 
 import { describe, expect, it } from 'vitest'
+import type { Dataset } from '../../src/codec/catalogue.ts'
 import type { Pointer } from '../../src/codec/record.ts'
 import type { Rejudgement, Store } from '../../src/store/store.ts'
 import type { StoreSubject } from './store.ts'
@@ -13,8 +14,9 @@ import {
   LOG,
   loadState,
   mutationOf,
+  parkedOf,
+  pendingOf,
   prepare,
-  setAsideOf,
 } from './store-fixture.ts'
 
 const TRACKS = datasetOf('tracks', { columns: { title: 'string' } })
@@ -35,14 +37,14 @@ export function parkedContract(subject: StoreSubject): void {
     const parkThree = async (store: Store): Promise<void> => {
       await prepare(store, TRACKS)
       const parked = [
-        setAsideOf(at(0n), 'tracks', 'unknown-column'),
-        setAsideOf(at(1n), 'albums', 'unknown-dataset'),
-        setAsideOf(at(2n), 'tracks', 'unknown-column'),
+        parkedOf(at(0n), 'tracks', 'plays'),
+        parkedOf(at(1n), 'albums', '', 'unknown-dataset'),
+        parkedOf(at(2n), 'tracks', 'plays'),
       ]
       await store.commit(batchOf([], { parked }))
-      const more = [setAsideOf(at(0n, 5), 'tracks', 'unknown-column')]
+      const more = [parkedOf(at(0n, 5), 'tracks', 'plays')]
       await store.commit(batchOf([], { partition: 5, parked: more }))
-      expect(await store.parkedToJudge(10)).toEqual([])
+      expect(await store.parkedToJudge(null, 10)).toEqual([])
       await store.define(definitionStep(1n, catalogueOf(2n, WIDER)))
     }
 
@@ -50,9 +52,57 @@ export function parkedContract(subject: StoreSubject): void {
       const store = subject.store()
       await parkThree(store)
       expect((await loadState(store)).rejudgedTo).toBe(1n)
-      expect(await store.parkedToJudge(2)).toEqual([at(0n), at(2n)])
-      expect(await store.parkedToJudge(10)).toEqual([at(0n), at(2n), at(0n, 5)])
+      const [first, second, third] = [at(0n), at(2n), at(0n, 5)].map((pointer) =>
+        pendingOf(pointer, 'tracks', 'plays'),
+      )
+      expect(await store.parkedToJudge(null, 2)).toEqual([first, second])
+      expect(await store.parkedToJudge(null, 10)).toEqual([first, second, third])
+      expect(await store.parkedToJudge(first!, 1)).toEqual([second])
+      expect(await store.parkedToJudge(second!, 10)).toEqual([third])
+      expect(await store.parkedToJudge(third!, 10)).toEqual([])
+      // Nothing behind the last is not nothing at all.
       expect((await loadState(store)).rejudgedTo).toBe(1n)
+    })
+
+    it('a definition makes pending just those that wait for what it brings', async () => {
+      const store = subject.store()
+      const symbols = (...names: string[]) => new Set(names)
+      const mood = (has: ReadonlySet<string> | null) =>
+        new Map([['mood', { name: 'mood', type: 'string', symbols: has, required: false } as const]])
+      const narrow = { ...datasetOf('tracks'), columns: mood(symbols('LOW')), fieldNames: ['id', 'mood'] }
+      await prepare(store, narrow)
+      const parked = [
+        parkedOf(at(0n), 'tracks', 'plays'),
+        parkedOf(at(1n), 'tracks', 'mood', 'unknown-symbol'),
+        parkedOf(at(2n), 'tracks', null, 'wrong-value'),
+        parkedOf(at(3n), 'tracks', 'other'),
+        parkedOf(at(4n), 'albums', '', 'unknown-dataset'),
+        parkedOf(at(5n), 'tracks', ''),
+      ]
+      await store.commit(batchOf([], { parked }))
+      const later = async (from: bigint, ...datasets: Dataset[]) => {
+        await store.define(definitionStep(from, catalogueOf(from + 1n, ...datasets)))
+        return (await store.parkedToJudge(null, 10)).map(({ offset }) => offset)
+      }
+      const changed = { ...narrow, changedAt: 2n }
+      expect(await later(1n, { ...changed, columns: mood(symbols('LOW', 'MID')) })).toEqual([1n])
+      const plain = { ...changed, changedAt: 3n, columns: mood(null) }
+      expect(await later(2n, plain, datasetOf('albums', { changedAt: 3n }))).toEqual([4n, 1n])
+      const wider = datasetOf('tracks', { columns: { mood: 'string', plays: 'long' }, changedAt: 4n })
+      expect(await later(3n, wider, datasetOf('albums', { changedAt: 3n }))).toEqual([4n, 1n, 0n])
+      expect((await loadState(store)).rejudgedTo).toBe(1n)
+    })
+
+    it('a message judged again waits for the next definition', async () => {
+      const store = subject.store()
+      await parkThree(store)
+      const again = [at(0n), at(2n), at(0n, 5)].map((pointer) => parkedOf(pointer, 'tracks', 'mood'))
+      await store.rejudge(rejudgement([at(0n), at(2n), at(0n, 5)], { parked: again }))
+      expect(await store.parkedToJudge(null, 10)).toEqual([])
+      const columns = { title: 'string', plays: 'long', mood: 'string' } as const
+      const widest = datasetOf('tracks', { columns, changedAt: 3n })
+      await store.define(definitionStep(2n, catalogueOf(3n, widest)))
+      expect(await store.parkedToJudge(null, 1)).toEqual([pendingOf(at(0n), 'tracks', 'mood', 2n)])
     })
 
     it('judged again they are merged or parked anew, with the counts', async () => {
@@ -61,7 +111,10 @@ export function parkedContract(subject: StoreSubject): void {
       const rows = foldOf([mutationOf('upsert', 'tracks', 'a', 1, { plays: 1n })])
       const step = rejudgement([at(0n), at(2n), at(0n, 5)], {
         rows,
-        parked: [setAsideOf(at(2n), 'tracks', 'bad-value'), setAsideOf(at(0n, 5), 'tracks', 'bad-value')],
+        parked: [
+          parkedOf(at(2n), 'tracks', null, 'bad-value'),
+          parkedOf(at(0n, 5), 'tracks', null, 'bad-value'),
+        ],
       })
       expect(await store.rejudge(step)).toEqual({ type: 'committed' })
       const { counts, reasons } = await subject.status()
@@ -74,7 +127,7 @@ export function parkedContract(subject: StoreSubject): void {
         { kind: 'parked', reason: 'unknown-dataset', count: 1n },
       ])
       expect(await subject.rows('tracks')).toEqual([...rows.get('tracks')!.values()])
-      expect(await store.parkedToJudge(10)).toEqual([])
+      expect(await store.parkedToJudge(null, 10)).toEqual([])
       expect((await loadState(store)).rejudgedTo).toBe(2n)
     })
 
@@ -82,7 +135,7 @@ export function parkedContract(subject: StoreSubject): void {
       const store = subject.store()
       await parkThree(store)
       await store.rejudge(rejudgement([at(0n), at(2n), at(0n, 5)]))
-      await store.parkedToJudge(10)
+      await store.parkedToJudge(null, 10)
       await store.define(definitionStep(2n, catalogueOf(3n, WIDER, datasetOf('other', { changedAt: 3n }))))
       expect((await loadState(store)).rejudgedTo).toBe(3n)
     })

@@ -4,7 +4,15 @@ import { describe, expect, it } from 'vitest'
 import { DEFINITIONS, type Pointer } from '../../src/codec/record.ts'
 import type { SetAsideFilter, SetAsideMessage } from '../../src/store/store.ts'
 import type { StoreSubject } from './store.ts'
-import { batchOf, catalogueOf, datasetOf, definitionStep, prepare, setAsideOf } from './store-fixture.ts'
+import {
+  batchOf,
+  catalogueOf,
+  datasetOf,
+  definitionStep,
+  parkedOf,
+  prepare,
+  setAsideOf,
+} from './store-fixture.ts'
 
 const TRACKS = datasetOf('tracks', { columns: { title: 'string' } })
 /** More than a first fetch brings. */
@@ -35,7 +43,7 @@ export function setAsideContract(subject: StoreSubject): void {
       await store.commit(
         batchOf([], {
           partition: 10,
-          parked: [setAsideOf(at(0n, 10), 'albums', 'unknown-dataset')],
+          parked: [parkedOf(at(0n, 10), 'albums', '', 'unknown-dataset')],
           quarantined: [setAsideOf(at(1n, 10), null, 'no-value')],
         }),
       )
@@ -43,8 +51,8 @@ export function setAsideContract(subject: StoreSubject): void {
         batchOf([], {
           partition: 2,
           parked: [
-            setAsideOf(at(2n, 2), 'tracks', 'unknown-column'),
-            setAsideOf(at(10n, 2), 'tracks', 'wrong-value'),
+            parkedOf(at(2n, 2), 'tracks', 'plays'),
+            parkedOf(at(10n, 2), 'tracks', null, 'wrong-value'),
           ],
           quarantined: [
             setAsideOf(at(3n, 2), 'tracks', 'clock-ahead'),
@@ -111,7 +119,7 @@ export function setAsideContract(subject: StoreSubject): void {
       await prepare(store, TRACKS)
       const offsets = Array.from({ length: MANY }, (_, i) => BigInt(i))
       const isEven = (offset: bigint) => offset % 2n === 0n
-      const parked = offsets.filter(isEven).map((offset) => setAsideOf(at(offset), 'x', 'unknown-dataset'))
+      const parked = offsets.filter(isEven).map((offset) => parkedOf(at(offset), 'x', '', 'unknown-dataset'))
       const quarantined = offsets
         .filter((offset) => !isEven(offset))
         .map((offset) => setAsideOf(at(offset), null, 'bad-avro'))

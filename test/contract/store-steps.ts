@@ -11,6 +11,7 @@ import {
   definitionStep,
   loadState,
   mutationOf,
+  parkedOf,
   prepare,
   rowsOf,
   setAsideOf,
@@ -27,7 +28,7 @@ export function stepContract(subject: StoreSubject): void {
       await prepare(store, TRACKS)
       const first = batchOf([mutationOf('upsert', 'tracks', 'a', 5, { plays: 1n })], {
         partition: 3,
-        parked: [setAsideOf({ partition: 3, offset: 1n }, 'tracks', 'unknown-column')],
+        parked: [parkedOf({ partition: 3, offset: 1n }, 'tracks', 'late')],
         quarantined: [setAsideOf({ partition: 3, offset: 2n }, null, 'not-avro')],
         step: {
           next: 9_007_199_254_740_993n,

@@ -10,7 +10,15 @@ import { createMemoryDatabase, type MemoryDatabase } from '../../src/store/memor
 import { createMemoryReader } from '../../src/store/memory/reader.ts'
 import { createMemoryStore } from '../../src/store/memory/store.ts'
 import { isTransient } from '../../src/store/postgres/errors.ts'
-import type { Batch, CommitResult, OriginStep, Rejudgement, SetAside, Store } from '../../src/store/store.ts'
+import type {
+  Batch,
+  CommitResult,
+  OriginStep,
+  ParkedMessage,
+  Rejudgement,
+  SetAside,
+  Store,
+} from '../../src/store/store.ts'
 import {
   ALL_TYPES,
   batchOf,
@@ -111,6 +119,11 @@ function randomMutation({ random, version }: World): Mutation {
 const some = <T>(random: Random, max: number, make: () => T): T[] =>
   Array.from({ length: below(random, max + 1) }, make)
 
+/** What some definition brings, a first one too, or what none does. */
+function randomWait(random: Random): string | null {
+  return one(random, ['', null, 'ctid', 'long_Y', 'json_x'])
+}
+
 function randomBatch(world: World, partition: number): Batch {
   const { random, database } = world
   let offset = database.partitions.get(partition)?.position ?? 0n
@@ -119,6 +132,7 @@ function randomBatch(world: World, partition: number): Batch {
     const dataset = one(random, ['all', 'Pair', 'bare', 'never'])
     return setAsideOf({ partition, offset: offset++ }, dataset, one(random, ['r1', 'r2']))
   }
+  const parked = (): ParkedMessage => ({ ...setAside(), waitsFor: randomWait(random) })
   const origins = new Map<string, OriginStep>()
   for (const origin of some(random, 2, () => one(random, ['00000000000000aa', '00000000000000bb']))) {
     origins.set(origin, { origin, partition, highestSeq: BigInt(below(random, 9)), count: 1 })
@@ -129,7 +143,7 @@ function randomBatch(world: World, partition: number): Batch {
       at: database.catalogue.offset,
       partition,
       from,
-      parked: some(random, 3, setAside),
+      parked: some(random, 3, parked),
       quarantined: some(random, 1, setAside),
       origins: [...origins.values()],
     },
@@ -178,15 +192,20 @@ async function defineNext(world: World): Promise<void> {
 /** One worker judges parked messages again while the other writes a batch. */
 async function rejudge(world: World): Promise<void> {
   const limit = 1 + below(world.random, 6)
-  const pointers = await world.model.parkedToJudge(limit)
-  expect(await world.workers[0].parkedToJudge(limit)).toEqual(pointers)
+  const [first] = await world.model.parkedToJudge(null, limit)
+  const after = first !== undefined && world.random() < 0.5 ? first : null
+  const pointers = await world.model.parkedToJudge(after, limit)
+  expect(await world.workers[0].parkedToJudge(after, limit)).toEqual(pointers)
   const parkedAgain: Pointer[] = pointers.filter(() => world.random() < 0.3)
   const rejudgement: Rejudgement = {
     identity: LOG,
     catalogueOffset: world.database.catalogue.offset,
     taken: pointers,
     rows: foldOf(some(world.random, 6, () => randomMutation(world))),
-    parked: parkedAgain.map((pointer) => setAsideOf(pointer, one(world.random, ['all', 'Pair']), 'again')),
+    parked: parkedAgain.map((pointer) => ({
+      ...setAsideOf(pointer, one(world.random, ['all', 'Pair']), 'again'),
+      waitsFor: randomWait(world.random),
+    })),
   }
   const batch = randomBatch(world, 1)
   const results = await Promise.all([
@@ -216,12 +235,12 @@ function sorted<T extends Pointer>(messages: readonly T[]): T[] {
 
 async function readSetAside(pool: Pool, table: 'parked' | 'quarantined'): Promise<unknown[]> {
   const { rows } = await pool.query(`select * from spindexer.${table} order by partition, "offset"`)
-  return rows.map(({ append_ms, judged_at, offset, size, ...row }) => ({
+  return rows.map(({ append_ms, judged_at, waits_for, offset, size, ...row }) => ({
     ...row,
     offset: BigInt(offset),
     size: Number(size),
     appendMs: BigInt(append_ms),
-    ...(judged_at === undefined ? {} : { judgedAt: BigInt(judged_at) }),
+    ...(judged_at === undefined ? {} : { judgedAt: BigInt(judged_at), waitsFor: waits_for }),
   }))
 }
 

@@ -1,9 +1,9 @@
 // What a store in memory holds: the plainest form of a node's state, the model that the real stores are held against.
 
-import { type Catalogue, type Dataset, EMPTY_CATALOGUE } from '../../codec/catalogue.ts'
+import { type Catalogue, EMPTY_CATALOGUE } from '../../codec/catalogue.ts'
 import { createFold, type Fold } from '../../crdt/fold.ts'
 import { maxStamp, type Stamp } from '../../crdt/stamp.ts'
-import type { LastRecord, LogIdentity, SetAside, StoreState } from '../store.ts'
+import type { LastRecord, LogIdentity, ParkedMessage, SetAside, StoreState } from '../store.ts'
 
 export interface MemoryPartition {
   position: bigint
@@ -17,7 +17,7 @@ export interface MemoryPartition {
   newestAppendMs: bigint | null
 }
 
-export interface ParkedMessage extends SetAside {
+export interface JudgedMessage extends ParkedMessage {
   /** The D that it was judged under. */
   readonly judgedAt: bigint
 }
@@ -37,8 +37,10 @@ export interface MemoryDatabase {
   definitions: { last: LastRecord | null; taken: bigint; refused: bigint; controls: bigint }
   readonly partitions: Map<number, MemoryPartition>
   /** By `partition/offset`, as `quarantined`. */
-  readonly parked: Map<string, ParkedMessage>
+  readonly parked: Map<string, JudgedMessage>
   readonly quarantined: Map<string, SetAside>
+  /** By `dataset/what is waited for`, the D with which a definition brought it last, until all is judged again. */
+  readonly cures: Map<string, bigint>
   /** By `origin/partition`. */
   readonly origins: Map<string, MemoryOrigin>
   readonly rows: Fold
@@ -53,15 +55,10 @@ export function createMemoryDatabase(): MemoryDatabase {
     partitions: new Map(),
     parked: new Map(),
     quarantined: new Map(),
+    cures: new Map(),
     origins: new Map(),
     rows: createFold(),
   }
-}
-
-/** True for a parked message that a definition taken since its last judgement may cure. */
-export function isPending(message: ParkedMessage, datasets: ReadonlyMap<string, Dataset>): boolean {
-  const dataset = message.dataset === null ? undefined : datasets.get(message.dataset)
-  return dataset !== undefined && dataset.changedAt > message.judgedAt
 }
 
 /** What `load` answers with, as of now. */

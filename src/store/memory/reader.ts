@@ -68,10 +68,12 @@ function statusOf(database: MemoryDatabase): StoreStatus {
 }
 
 function listSetAside(database: MemoryDatabase): readonly SetAsideMessage[] {
-  const all: SetAsideMessage[] = [...database.parked.values()].map(({ judgedAt: _, ...message }) => ({
-    kind: 'parked',
-    ...message,
-  }))
+  const all: SetAsideMessage[] = [...database.parked.values()].map(
+    ({ judgedAt: _, waitsFor: __, ...message }) => ({
+      kind: 'parked',
+      ...message,
+    }),
+  )
   for (const message of database.quarantined.values()) all.push({ kind: 'quarantined', ...message })
   return all.sort((a, b) => a.partition - b.partition || (a.offset < b.offset ? -1 : 1))
 }

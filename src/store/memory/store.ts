@@ -1,9 +1,11 @@
 // The store in memory: every step is one synchronous piece of code, so it happens whole or not at all.
 
 import type { Catalogue } from '../../codec/catalogue.ts'
+import { findCures } from '../../codec/definitions.ts'
 import type { Pointer } from '../../codec/record.ts'
 import { type Fold, mergeFold } from '../../crdt/fold.ts'
 import { maxStamp } from '../../crdt/stamp.ts'
+import { compareText } from '../../crdt/value.ts'
 import { isSameIdentity, refuseIdentity } from '../identity.ts'
 import { ORIGINS_MAX } from '../limits.ts'
 import { toStorable } from '../set-aside.ts'
@@ -13,14 +15,15 @@ import type {
   DefinitionStep,
   LogIdentity,
   OriginStep,
+  ParkedMessage,
   PartitionStep,
+  PendingMessage,
   Rejudgement,
-  SetAside,
   Store,
   StoreRefusal,
   StoreState,
 } from '../store.ts'
-import { createMemoryDatabase, isPending, type MemoryDatabase, maxOf, stateOf } from './database.ts'
+import { createMemoryDatabase, type MemoryDatabase, maxOf, stateOf } from './database.ts'
 
 const COMMITTED: CommitResult = { type: 'committed' }
 
@@ -30,7 +33,7 @@ export function createMemoryStore(database: MemoryDatabase = createMemoryDatabas
     load: async (identity) => load(database, identity),
     commit: async (batch) => commit(database, batch),
     define: async (step) => define(database, step),
-    parkedToJudge: async (limit) => parkedToJudge(database, limit),
+    parkedToJudge: async (after, limit) => parkedToJudge(database, after, limit),
     rejudge: async (rejudgement) => rejudge(database, rejudgement),
   }
 }
@@ -60,19 +63,34 @@ function define(database: MemoryDatabase, step: DefinitionStep): CommitResult {
   const stale = findStale(database, step.identity, step.from)
   if (stale !== null) return stale
   const { definitions } = database
+  for (const dataset of step.catalogue.datasets.values()) {
+    for (const waitsFor of findCures(database.catalogue.datasets.get(dataset.name), dataset)) {
+      const isAwaited = [...database.parked.values()].some(
+        (message) => message.dataset === dataset.name && message.waitsFor === waitsFor,
+      )
+      if (isAwaited) database.cures.set(`${dataset.name}/${waitsFor}`, step.catalogue.offset)
+    }
+  }
   database.catalogue = step.catalogue
   definitions.last = step.last ?? definitions.last
   definitions.taken += BigInt(step.taken)
   definitions.controls += BigInt(step.controls)
   definitions.refused += BigInt(step.refused.length)
   for (const message of step.refused) database.quarantined.set(placeOf(message), toStorable(message))
-  if (pending(database).length === 0) database.rejudgedTo = step.catalogue.offset
+  if (database.cures.size === 0) database.rejudgedTo = step.catalogue.offset
   return COMMITTED
 }
 
-function parkedToJudge(database: MemoryDatabase, limit: number): readonly Pointer[] {
-  const found = pending(database)
-  if (found.length === 0) database.rejudgedTo = database.catalogue.offset
+function parkedToJudge(
+  database: MemoryDatabase,
+  after: PendingMessage | null,
+  limit: number,
+): readonly PendingMessage[] {
+  const found = pending(database).filter((message) => after === null || comparePending(message, after) > 0)
+  if (found.length === 0 && after === null) {
+    database.cures.clear()
+    database.rejudgedTo = database.catalogue.offset
+  }
   return found.slice(0, limit)
 }
 
@@ -129,7 +147,7 @@ function applyStep(database: MemoryDatabase, step: PartitionStep): void {
   })
 }
 
-function park(database: MemoryDatabase, messages: readonly SetAside[]): void {
+function park(database: MemoryDatabase, messages: readonly ParkedMessage[]): void {
   const judgedAt = database.catalogue.offset
   for (const message of messages) {
     database.parked.set(placeOf(message), { ...toStorable(message), judgedAt })
@@ -143,11 +161,25 @@ function moveToMerged(database: MemoryDatabase, partition: number, count: bigint
   held.merged += count
 }
 
-function pending(database: MemoryDatabase): Pointer[] {
-  return [...database.parked.values()]
-    .filter((message) => isPending(message, database.catalogue.datasets))
-    .map(({ partition, offset }) => ({ partition, offset }))
-    .sort((a, b) => a.partition - b.partition || (a.offset < b.offset ? -1 : 1))
+function pending(database: MemoryDatabase): PendingMessage[] {
+  const found: PendingMessage[] = []
+  for (const { partition, offset, dataset, waitsFor, judgedAt, size } of database.parked.values()) {
+    if (dataset === null || waitsFor === null) continue
+    const definedAt = database.cures.get(`${dataset}/${waitsFor}`) ?? 0n
+    if (definedAt > judgedAt) found.push({ partition, offset, dataset, waitsFor, judgedAt, size })
+  }
+  return found.sort(comparePending)
+}
+
+function comparePending(a: PendingMessage, b: PendingMessage): number {
+  const compare = (one: bigint, other: bigint) => (one < other ? -1 : one > other ? 1 : 0)
+  return (
+    compareText(a.dataset, b.dataset) ||
+    compareText(a.waitsFor, b.waitsFor) ||
+    compare(a.judgedAt, b.judgedAt) ||
+    a.partition - b.partition ||
+    compare(a.offset, b.offset)
+  )
 }
 
 function countOrigin(database: MemoryDatabase, step: OriginStep): void {

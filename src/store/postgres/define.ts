@@ -3,10 +3,12 @@
 import type { PoolClient } from 'pg'
 import type { Catalogue, Dataset } from '../../codec/catalogue.ts'
 import { datasetToJson } from '../../codec/catalogue-json.ts'
+import { findCures } from '../../codec/definitions.ts'
 import { compareText } from '../../crdt/value.ts'
 import type { DefinitionStep } from '../store.ts'
 import { codeOf } from './errors.ts'
 import { READER_ROLE } from './names.ts'
+import { keepCures } from './sql/pending-parked.ts'
 import { quarantine } from './sql/quarantine.ts'
 import { addColumnsSql, createTableSql, viewOf, viewQuery } from './tables.ts'
 
@@ -38,6 +40,13 @@ export async function takeDefinitions(
     if (before !== undefined) await widenDataset(client, before, dataset, dataSchema, deadline)
   }
   for (const dataset of changed) await keepDataset(client, dataset)
+  const cures = changed.flatMap((dataset) =>
+    findCures(held.datasets.get(dataset.name), dataset).map((waitsFor) => ({
+      dataset: dataset.name,
+      waitsFor,
+    })),
+  )
+  await keepCures(client, cures, step.catalogue.offset)
   await quarantine(client, step.refused)
   await moveDefinitions(client, step)
 }

@@ -8,6 +8,7 @@ import type {
   CommitResult,
   DefinitionStep,
   LogIdentity,
+  PendingMessage,
   Rejudgement,
   Store,
   StoreRefusal,
@@ -20,7 +21,7 @@ import { inTransaction, READ_SNAPSHOT, WRITE } from './pool.ts'
 import { countOrigins } from './sql/count-origins.ts'
 import { movePositions } from './sql/move-positions.ts'
 import { park } from './sql/park.ts'
-import { markRejudged, pendingParked } from './sql/pending-parked.ts'
+import { compareCures, endCure, markRejudged, pendingParked, readCures } from './sql/pending-parked.ts'
 import { quarantine } from './sql/quarantine.ts'
 import { recountParked } from './sql/recount-parked.ts'
 import { takeParked } from './sql/take-parked.ts'
@@ -59,7 +60,7 @@ export function createPostgresStore({ pool }: PostgresStoreOptions): Store {
     commit: (batch) =>
       inTransaction(pool, SHARED, (client) => commit(client, catalogues, batch), isCommitted),
     define: (step) => define(pool, catalogues, step),
-    parkedToJudge: (limit) => parkedToJudge(pool, limit),
+    parkedToJudge: (after, limit) => parkedToJudge(pool, after, limit),
     rejudge: (rejudgement) =>
       inTransaction(pool, SHARED, (client) => rejudge(client, catalogues, rejudgement), isCommitted),
   }
@@ -136,12 +137,25 @@ async function takeStep(
   return COMMITTED
 }
 
-async function parkedToJudge(pool: Pool, limit: number): Promise<readonly Pointer[]> {
+async function parkedToJudge(
+  pool: Pool,
+  after: PendingMessage | null,
+  limit: number,
+): Promise<readonly PendingMessage[]> {
   return inTransaction(pool, WRITE, async (client) => {
     const { offset } = await readHead(client)
-    const pointers = await pendingParked(client, limit)
-    if (pointers.length === 0) await markRejudged(client, offset)
-    return pointers
+    const found: PendingMessage[] = []
+    for (const cure of await readCures(client)) {
+      const order = after === null ? 1 : compareCures(cure, after)
+      if (order < 0) continue
+      const from = order === 0 ? after : null
+      const some = await pendingParked(client, cure, from, limit - found.length)
+      found.push(...some)
+      if (found.length === limit) return found
+      if (some.length === 0 && from === null) await endCure(client, cure)
+    }
+    if (found.length === 0 && after === null) await markRejudged(client, offset)
+    return found
   })
 }
 

@@ -1,18 +1,21 @@
 // Keeps pointers to messages that the definitions so far do not allow, with the D that judged them.
 
 import type { PoolClient } from 'pg'
-import type { SetAside } from '../../store.ts'
+import type { ParkedMessage } from '../../store.ts'
+import { textArray } from '../arrays.ts'
 import { setAsideParameters } from './set-aside-parameters.ts'
 
 export async function park(
   client: PoolClient,
-  messages: readonly SetAside[],
+  messages: readonly ParkedMessage[],
   judgedAt: bigint,
 ): Promise<void> {
-  if (messages.length > 0) await client.query(PARK, [...setAsideParameters(messages), judgedAt.toString()])
+  if (messages.length === 0) return
+  const waitsFor = textArray(messages.map((message) => message.waitsFor))
+  await client.query(PARK, [...setAsideParameters(messages), waitsFor, judgedAt.toString()])
 }
 
 const PARK = `
-insert into spindexer.parked (partition, "offset", dataset, reason, detail, size, append_ms, judged_at)
-select *, $8::bigint
-from unnest($1::int[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[])`
+insert into spindexer.parked (partition, "offset", dataset, reason, detail, size, append_ms, waits_for, judged_at)
+select *, $9::bigint
+from unnest($1::int[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::text[])`
