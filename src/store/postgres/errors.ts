@@ -44,12 +44,29 @@ export function isTransient(error: unknown): boolean {
   const code = codeOf(error)
   if (code === null) return TRANSIENT_MESSAGES.test(error.message)
   if (TRANSIENT_SOCKET_CODES.has(code) || TRANSIENT_STATES.has(code)) return true
+  // "Not in the prerequisite state" is what a database says that takes no connections for now; as a statement's answer it is a bug.
+  if (code === '55000') return severityOf(error) === 'FATAL'
   return code.length === 5 && TRANSIENT_CLASSES.has(code.slice(0, 2))
 }
 
 /** True when a lock was not to be had within lock_timeout. */
 export function isLockTimeout(error: unknown): boolean {
   return codeOf(error) === '55P03'
+}
+
+/** True for what the server itself said, as against what became of the connection to it. */
+export function isOfServer(error: unknown): boolean {
+  return severityOf(error) !== null
+}
+
+/** True when the server said that it ends, starts, or has ended this session. */
+export function isAway(error: unknown): boolean {
+  return /^(08|57)/.test(codeOf(error) ?? '')
+}
+
+function severityOf(error: unknown): string | null {
+  const severity = error instanceof Error ? (error as { readonly severity?: unknown }).severity : null
+  return typeof severity === 'string' ? severity : null
 }
 
 /** The SQLSTATE or socket code of an error, or null. */

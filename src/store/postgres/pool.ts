@@ -1,46 +1,83 @@
 // Connections and transactions.
 
-import pg, { type Pool, type PoolClient } from 'pg'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg, { type Pool, type PoolClient, type QueryResult } from 'pg'
+import { type WatchedClient, watchAnswers } from './watch.ts'
 
 /** Of one process: a batch, a definition, a look at parked messages, and one to spare. */
 const CONNECTIONS_MAX = 4
+const FAREWELL_MS = 3_000
 
 /**
- * Wide statements are compiled for seconds with jit, and floats lose digits when somebody sets extra_float_digits
- * to 0 or below for the role or the database.
+ * What somebody sets for the role or the database must change nothing. Wide statements are compiled for seconds with
+ * jit; floats lose digits with extra_float_digits at 0 or below; NULL in arrays is a text with array_nulls off; a zone
+ * may have an abbreviation Z, which moves every time; and whatever comes before pg_catalog in the search path takes the
+ * names of its types and functions (the rest of the path stays, for other people's triggers on our statements).
  */
-const SETTINGS = 'set local jit = off; set local extra_float_digits = 1'
+const SETTINGS = `select pg_catalog.set_config(
+    'search_path',
+    pg_catalog.concat_ws(', ', 'pg_catalog', nullif(pg_catalog.current_setting('search_path'), '')),
+    true
+  );
+  set local jit = off; set local extra_float_digits = 1; set local array_nulls = on; set local timezone = 'UTC'`
+
+/**
+ * A worker that stops in the middle of a transaction (a paused machine, a debugger) holds locks that others wait for:
+ * the server ends its session. Long enough for a busy process to come round to its next statement.
+ */
+const IDLE_MAX = '15s'
+/**
+ * Batches grow while the database is slow, so a role's limits on statements and transactions would fail them for ever.
+ * Postgres before 17 has no transaction_timeout.
+ */
+const NO_LIMITS = `set local statement_timeout = 0; set local lock_timeout = 0;
+  select set_config('transaction_timeout', '0', true) where current_setting('server_version_num')::int >= 170000`
 
 /** Reads committed: what another worker committed is seen, and met, by the next statement. For everything that writes. */
-export const WRITE = `begin isolation level read committed; ${SETTINGS}`
-/** One snapshot, taken by the first statement that reads. */
+export const WRITE = `begin isolation level read committed; ${SETTINGS}; ${NO_LIMITS};
+  set local idle_in_transaction_session_timeout = '${IDLE_MAX}'`
+/** One snapshot, taken as it begins. */
 export const READ_SNAPSHOT = `begin isolation level repeatable read read only; ${SETTINGS}`
 
-/** A small pool that survives servers that go away. Whoever makes it ends it. */
+/** A small pool that survives servers that go away, with or without a word. Whoever makes it ends it with `endPool`. */
 export function createPool(connectionString: string): Pool {
   const pool = new pg.Pool({
     connectionString,
     max: CONNECTIONS_MAX,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
     connectionTimeoutMillis: 10_000,
     application_name: 'spindexer',
   })
   // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
   pool.on('error', ignore)
+  watchAnswers(pool)
   return pool
 }
 
-/** Runs `body` in a transaction that `begin` opens; commits when `isKept` says so of its result, else rolls back. */
+/** Ends a pool; a connection that does not answer the farewell is left behind. */
+export async function endPool(pool: Pool): Promise<void> {
+  await Promise.race([pool.end(), sleep(FAREWELL_MS, undefined, { ref: false })])
+}
+
+/** Opens a transaction by the statements of `text`, such as WRITE. */
+export async function begin(client: WatchedClient, text: string): Promise<void> {
+  const results: unknown = await client.query(`${text}; select pg_backend_pid() as pid`)
+  // One statement's result after the other, which the driver's types do not know.
+  client.backendPid = (results as readonly QueryResult<{ pid: number }>[]).at(-1)!.rows[0]!.pid
+}
+
+/** Runs `body` in a transaction that `text` opens; commits when `isKept` says so of its result, else rolls back. */
 export async function inTransaction<T>(
   pool: Pool,
-  begin: string,
+  text: string,
   body: (client: PoolClient) => Promise<T>,
   isKept: (result: T) => boolean = () => true,
 ): Promise<T> {
   const client = await connect(pool)
   let isBroken = true
   try {
-    await client.query(begin)
+    await begin(client, text)
     const result = await body(client)
     await end(client, isKept(result))
     isBroken = false

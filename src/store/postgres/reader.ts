@@ -5,7 +5,7 @@ import type { Dataset } from '../../codec/catalogue.ts'
 import type { StoredRow, StoreReader, StoreRefusal } from '../store.ts'
 import { readCursor } from './cursor.ts'
 import { keyColumnOf, tableOf } from './names.ts'
-import { connect, READ_SNAPSHOT, release } from './pool.ts'
+import { begin, connect, READ_SNAPSHOT, release } from './pool.ts'
 import { decodeRow, selectList } from './rows.ts'
 import { countSetAside, listSetAside } from './sql/set-aside.ts'
 import { createCatalogueCache, readHead } from './state.ts'
@@ -20,7 +20,7 @@ import { refuseSchema } from './version.ts'
 export async function createPostgresReader(pool: Pool): Promise<StoreReader | StoreRefusal> {
   const client = await connect(pool)
   try {
-    await client.query(READ_SNAPSHOT)
+    await begin(client, READ_SNAPSHOT)
     const refusal = await refuseSchema(client)
     if (refusal === null) return openReader(client)
     await client.query('rollback')
