@@ -2,6 +2,7 @@
 
 import type { Pool } from 'pg'
 import { EMPTY_CATALOGUE } from '../codec/catalogue.ts'
+import { DEFINITIONS } from '../codec/record.ts'
 import { isTransient as isKafkaTransient } from '../log/kafka/errors.ts'
 import { createKafkaLog, type KafkaLog } from '../log/kafka/log.ts'
 import { type CreateTopicsResult, createKafkaTopics } from '../log/kafka/topics.ts'
@@ -62,6 +63,14 @@ function addressOf(config: Config): KafkaAddress {
   return parsed.address
 }
 
+/** How far a node is, and the newest that it has seen. */
+export interface NodeLook extends Newest {
+  /** By partition, DEFINITIONS included. Absent: 0. */
+  readonly positions: ReadonlyMap<number, bigint>
+  /** True while parked messages are being judged under newer definitions. */
+  readonly isJudgingAgain: boolean
+}
+
 /** A node's database. Whoever opens it closes it. */
 export interface Database {
   migrate(onWarning: (text: string) => void): Promise<Migrated | StoreRefusal>
@@ -72,8 +81,8 @@ export interface Database {
   /** Says that this worker lives; then who is registered. */
   registerWorker(workerId: string): Promise<void>
   registeredWorkers(): Promise<ReadonlySet<string>>
-  /** Null when the database follows another log, or none yet. */
-  newest(identity: LogIdentity): Promise<Newest | null>
+  /** How far the node is. Null when the database follows another log, or none yet. */
+  look(identity: LogIdentity): Promise<NodeLook | null>
   close(): Promise<void>
 }
 
@@ -95,19 +104,28 @@ export function openDatabase(config: Config): Database {
     resetNodeId: () => resetNodeId(pool),
     registerWorker: (workerId) => registerWorker(pool, workerId),
     registeredWorkers: () => registeredWorkers(pool),
-    newest: (identity) => readNewest(pool, identity),
+    look: (identity) => lookAt(pool, identity),
     close: () => pool.end(),
   }
 }
 
 /** Only a look: `Store.load` would bind a fresh database to the log. */
-function readNewest(pool: Pool, identity: LogIdentity): Promise<Newest | null> {
+function lookAt(pool: Pool, identity: LogIdentity): Promise<NodeLook | null> {
   return inTransaction(pool, READ_SNAPSHOT, async (client) => {
     if ((await refuseSchema(client)) !== null) return null
     const head = await readHead(client)
     if (head.identity === null || !isSameIdentity(head.identity, identity)) return null
-    const state = toState(head, EMPTY_CATALOGUE, await readPositions(client))
-    return { stamp: state.newestStamp, appendMs: state.newestAppendMs }
+    const { positions, newestStamp, newestAppendMs } = toState(
+      head,
+      EMPTY_CATALOGUE,
+      await readPositions(client),
+    )
+    return {
+      stamp: newestStamp,
+      appendMs: newestAppendMs,
+      positions: new Map(positions).set(DEFINITIONS, head.offset),
+      isJudgingAgain: head.rejudgedTo !== head.offset,
+    }
   })
 }
 

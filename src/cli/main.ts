@@ -3,6 +3,7 @@
 
 import { CommanderError } from 'commander'
 import { EXIT_DONE, EXIT_USAGE, explainError, Failure } from './errors.ts'
+import { printable } from './output.ts'
 import { buildProgram } from './program.ts'
 
 const isDebug = process.env.SPINDEXER_DEBUG === '1'
@@ -30,7 +31,7 @@ async function runCommandLine(): Promise<number> {
     // Commander has printed its own message; help and version come as an error with exit code 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_DONE : EXIT_USAGE
     const { text, exitCode } = explainError(error, isDebug)
-    process.stderr.write(`${text}\n`)
+    process.stderr.write(`${printable(text)}\n`)
     await flush(process.stdout)
     return exitCode
   }

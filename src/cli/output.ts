@@ -27,7 +27,9 @@ export function createOutput({ stdout, stderr }: OutputStreams, options: { reado
   const json = options.json || stdout.isTTY !== true
 
   async function write(text: string): Promise<void> {
-    if (!stdout.write(text)) await new Promise<void>((resolve) => stdout.once('drain', resolve))
+    // Bytes that programs read stay as they are; on a terminal JSON says the same with escapes.
+    const shown = stdout.isTTY === true ? escapeJson(text) : text
+    if (!stdout.write(shown)) await new Promise<void>((resolve) => stdout.once('drain', resolve))
   }
 
   return {
@@ -47,9 +49,17 @@ export function createOutput({ stdout, stderr }: OutputStreams, options: { reado
   }
 }
 
-/** JSON on one line; a bigint becomes its digits, never a double. */
+/** JSON on one line; a bigint becomes its digits, never a double. Control characters are escaped, all of them. */
 export function toJson(value: unknown): string {
-  return JSON.stringify(value, (_name, each) => (typeof each === 'bigint' ? rawJson(each.toString()) : each))
+  const json = JSON.stringify(value, (_name, each) =>
+    typeof each === 'bigint' ? rawJson(each.toString()) : each,
+  )
+  return escapeJson(json)
+}
+
+/** JSON text that says the same without a character that a terminal acts on: such ones stand in strings alone. */
+export function escapeJson(json: string): string {
+  return json.replace(UNPRINTABLE, (character) => `\\u${hexOf(character).padStart(4, '0')}`)
 }
 
 /** Text that JSON.stringify takes as it is (ECMAScript's JSON.rawJSON, which the compiler's library lacks). */
@@ -88,10 +98,19 @@ function isNumeric(value: unknown): boolean {
   return typeof value === 'bigint' || typeof value === 'number' || value === null || value === undefined
 }
 
-/** Text from a log may hold escape sequences; a terminal must not act on them. */
+/** Text from a log may hold escape sequences, or turn the text behind it around; a terminal must not act on them. */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, (character) => {
-    return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`
+  return text.replace(UNPRINTABLE, (character) => {
+    const hex = hexOf(character)
+    return hex.length <= 2 ? `\\x${hex.padStart(2, '0')}` : `\\u${hex}`
   })
 }
+
+function hexOf(character: string): string {
+  return character.charCodeAt(0).toString(16)
+}
+
+/** C0 and C1 controls but tab and newline, line separators, and the marks that change the direction of text. */
+const UNPRINTABLE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g

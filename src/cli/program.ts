@@ -13,6 +13,8 @@ import { addLogCreateCommand } from './commands/log-create.ts'
 import { addMigrateCommand } from './commands/migrate.ts'
 import { addNodeResetIdCommand } from './commands/node-reset-id.ts'
 import { addPublishCommand } from './commands/publish.ts'
+import { addQuarantineListCommand } from './commands/quarantine-list.ts'
+import { addQuarantineShowCommand } from './commands/quarantine-show.ts'
 import { addRunCommand } from './commands/run.ts'
 import { addStatusCommand } from './commands/status.ts'
 import type { Io } from './context.ts'
@@ -52,6 +54,12 @@ export function buildProgram(io: Io): Command {
   addRunCommand(program, io)
   addDumpCommand(program, io)
   addStatusCommand(program, io)
+  const quarantine = program
+    .command('quarantine')
+    .description('messages that the node has set aside')
+    .helpCommand(false)
+  addQuarantineListCommand(quarantine, io)
+  addQuarantineShowCommand(quarantine, io)
   addMigrateCommand(program, io)
   const node = program.command('node').description("this node's own identity").helpCommand(false)
   addNodeResetIdCommand(node, io)

@@ -122,7 +122,7 @@ async function openSession(context: Context, checked: CheckedLog, isClockUsed: b
   const { log, genesis } = checked
   const framing = await findFraming(context, checked.subject)
   const hasDatabase = config.get('DATABASE_URL') !== null
-  const readNewest = hasDatabase ? () => withDatabase(context, (database) => database.newest(genesis)) : null
+  const readNewest = hasDatabase ? () => withDatabase(context, (database) => database.look(genesis)) : null
   const start = isClockUsed ? await findStart(readNewest) : null
   if (start?.type === 'unknown') {
     out.say(`Timestamps start from this machine's clock alone: ${start.reason}.`)

@@ -163,6 +163,8 @@ const REASONS: ReadonlyMap<string, ReasonText> = new Map(
   Object.entries({ ...QUARANTINE_REASONS, ...PARK_REASONS, ...DEFINITION_REASONS }),
 )
 
+export const REASON_NAMES: readonly string[] = [...REASONS.keys()]
+
 /** What a reason means and what to do; null for one that this program does not know (a newer one wrote it). */
 export function explainReason(reason: string): ReasonText | null {
   return REASONS.get(reason) ?? null
