@@ -1,6 +1,6 @@
 // A migrated database of its own for one test, with as many workers as it asks for.
 
-import type { Pool } from 'pg'
+import pg, { type Pool } from 'pg'
 import { type MigrateOptions, migrate } from '../../src/store/postgres/migrate.ts'
 import { createPool } from '../../src/store/postgres/pool.ts'
 import { createPostgresReader } from '../../src/store/postgres/reader.ts'
@@ -16,11 +16,14 @@ export interface PostgresBench {
   close(): Promise<void>
 }
 
+/** `beforehand`: SQL that the database's operator runs in it before spindexer comes; `%` is the database's name, quoted. */
 export async function openPostgres(
   version: PostgresVersion,
   options?: MigrateOptions,
+  beforehand: readonly string[] = [],
 ): Promise<PostgresBench> {
   const database = await createDatabase(version, 'store')
+  await runAll(database.url, beforehand)
   const pool = createPool(database.url)
   const migrated = await migrate(pool, options)
   if (migrated.type === 'refused') throw new Error(migrated.what)
@@ -37,5 +40,17 @@ export async function openPostgres(
       await pool.end()
       await database.drop()
     },
+  }
+}
+
+async function runAll(url: string, statements: readonly string[]): Promise<void> {
+  if (statements.length === 0) return
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    const name = `"${new URL(url).pathname.slice(1)}"`
+    for (const statement of statements) await client.query(statement.replace('%', name))
+  } finally {
+    await client.end()
   }
 }

@@ -43,7 +43,8 @@ const SQL_TYPES: Readonly<Record<ColumnType, SqlType>> = {
   bytes: sqlType('bytea', (expression) => `encode(${expression}, 'hex')`, bytesElement, hexToBytes, true),
   uuid: sqlType('uuid', castToText, plain, asIs, true),
   decimal: sqlType('numeric', castToText, plain, asIs, false),
-  date: sqlType('date', (expression) => `to_char(${expression}, 'YYYY-MM-DD')`, plain, asIs, true),
+  // With its schema: no to_char of Postgres takes a date itself, so one of somebody else's would be preferred.
+  date: sqlType('date', (expression) => `pg_catalog.to_char(${expression}, 'YYYY-MM-DD')`, plain, asIs, true),
   timestamp: sqlType(
     'timestamptz',
     (expression) => `to_char(${expression} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`,
