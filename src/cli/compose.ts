@@ -7,16 +7,21 @@ import { isTransient as isKafkaTransient } from '../log/kafka/errors.ts'
 import { createKafkaLog, type KafkaLog } from '../log/kafka/log.ts'
 import { type CreateTopicsResult, createKafkaTopics } from '../log/kafka/topics.ts'
 import { type KafkaAddress, parseKafkaUrl } from '../log/kafka/url.ts'
-import type { Problem } from '../log/log.ts'
 import { isSameIdentity } from '../store/identity.ts'
 import { isTransient as isPostgresTransient } from '../store/postgres/errors.ts'
 import { type Migrated, migrate } from '../store/postgres/migrate.ts'
-import { createPool, inTransaction, READ_SNAPSHOT } from '../store/postgres/pool.ts'
+import { createPool, endPool, inTransaction, READ_SNAPSHOT } from '../store/postgres/pool.ts'
 import { createPostgresReader } from '../store/postgres/reader.ts'
 import { readHead, readPositions, toState } from '../store/postgres/state.ts'
 import { createPostgresStore } from '../store/postgres/store.ts'
 import { refuseSchema } from '../store/postgres/version.ts'
-import { readNodeId, registeredWorkers, registerWorker, resetNodeId } from '../store/postgres/workers.ts'
+import {
+  forgetWorkers,
+  readNodeId,
+  registeredWorkers,
+  registerWorker,
+  resetNodeId,
+} from '../store/postgres/workers.ts'
 import type { LogIdentity, Store, StoreReader, StoreRefusal } from '../store/store.ts'
 import type { Newest } from '../writer/start.ts'
 import { type Config, requireSetting } from './config.ts'
@@ -78,9 +83,12 @@ export interface Database {
   reader(): Promise<StoreReader | StoreRefusal>
   nodeId(): Promise<string>
   resetNodeId(): Promise<string>
-  /** Says that this worker lives; then who is registered. */
+  /** Says that this worker lives. */
   registerWorker(workerId: string): Promise<void>
-  registeredWorkers(): Promise<ReadonlySet<string>>
+  /** Of each worker of this node when it was last seen: a text that changes each time. */
+  registeredWorkers(): Promise<ReadonlyMap<string, string>>
+  /** Removes workers that were not seen for long and are none of these. */
+  forgetWorkers(atWork: readonly string[]): Promise<void>
   /** How far the node is. Null when the database follows another log, or none yet. */
   look(identity: LogIdentity): Promise<NodeLook | null>
   close(): Promise<void>
@@ -104,8 +112,9 @@ export function openDatabase(config: Config): Database {
     resetNodeId: () => resetNodeId(pool),
     registerWorker: (workerId) => registerWorker(pool, workerId),
     registeredWorkers: () => registeredWorkers(pool),
+    forgetWorkers: (atWork) => forgetWorkers(pool, atWork),
     look: (identity) => lookAt(pool, identity),
-    close: () => pool.end(),
+    close: () => endPool(pool),
   }
 }
 
@@ -127,28 +136,4 @@ function lookAt(pool: Pool, identity: LogIdentity): Promise<NodeLook | null> {
       isJudgingAgain: head.rejudgedTo !== head.offset,
     }
   })
-}
-
-/**
- * What is wrong with a worker's membership in its consumer group: a member that this database does not know reads for
- * a copy of it, and each would get only a share of the partitions.
- */
-export async function checkMembership(
-  log: KafkaLog,
-  database: Database,
-  group: string,
-  workerId: string,
-): Promise<readonly Problem[]> {
-  await database.registerWorker(workerId)
-  // In this order: whoever is a member by now has registered before.
-  const members = await log.groupMembers(group)
-  const registered = await database.registeredWorkers()
-  const strangers = members.filter((member) => !registered.has(member))
-  if (strangers.length === 0) return []
-  return [
-    {
-      what: `a process that this database does not know reads as the same node (${group}): the database is a copy of another node's`,
-      remedy: 'stop this node, run `spindexer node reset-id` on this database, then start it again',
-    },
-  ]
 }

@@ -17,24 +17,31 @@ export interface ApplyOptions {
 export async function applyMutations(context: Context, options: ApplyOptions): Promise<Outcome> {
   const pipeline = createPipeline(context)
   context.drain = pipeline.drain
+  const refused = new AbortController()
   const events = context.log.read({
     scope: options.scope,
     // A write that failed ends the reading too: an idle log would bring no event on which to notice it.
-    signal: AbortSignal.any([context.signal, pipeline.failed]),
+    signal: AbortSignal.any([context.signal, pipeline.failed, refused.signal]),
     positions: async (partitions) => {
       // What is folded but not written belongs to the old assignment; the store alone knows where to go on.
       await pipeline.drain()
       const state = await context.retry('read the positions', () => context.store.load(context.identity))
-      if (state.type === 'refused') throw new Error(state.what)
+      if (state.type === 'refused') {
+        refused.abort(state)
+        return new Map()
+      }
       return new Map(partitions.map((partition) => [partition, state.positions.get(partition) ?? 0n]))
     },
   })
   for await (const event of events) {
     switch (event.type) {
-      case 'assigned':
+      case 'assigned': {
         await pipeline.drain()
         context.emit(event)
+        const problems = await context.checkMembership()
+        if (problems.length > 0) return { type: 'refused', problems }
         break
+      }
       case 'chunk':
         await context.lock.run(async () => pipeline.add(event))
         // Chunks that are at hand come without a turn of the event loop: the store's answers must get theirs.
@@ -50,6 +57,7 @@ export async function applyMutations(context: Context, options: ApplyOptions): P
         return { type: 'refused', problems: await explainLost(context, event.partition, event.position) }
     }
   }
+  if (refused.signal.aborted) return { type: 'refused', problems: [refused.signal.reason] }
   await pipeline.drain()
   return pipeline.outcome() ?? STOPPED
 }

@@ -48,6 +48,8 @@ export interface Context {
   readonly emit: (event: NodeEvent) => void
   /** Runs the checks of the log and of this node's membership; what it finds forbids going on. */
   readonly check: () => Promise<readonly Problem[]>
+  /** Whether this worker may be a member of its group; what it finds forbids going on. */
+  readonly checkMembership: () => Promise<readonly Problem[]>
   /** The catalogue under which messages are judged now. Moved by the definitions task alone, under `lock`. */
   catalogue: Catalogue
   /** Held while a chunk is folded, and while a definition is taken. */

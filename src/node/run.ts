@@ -90,6 +90,8 @@ async function runSession(
       signal,
       emit,
       check: () => retry('check the log', () => checkAgain(options, identity)),
+      checkMembership: () =>
+        retry('check the membership', async () => (await options.checkMembership?.()) ?? []),
       catalogue: state.catalogue,
       lock: createLock(),
       drain: async () => {},

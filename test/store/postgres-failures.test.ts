@@ -7,6 +7,7 @@ import { createPool } from '../../src/store/postgres/pool.ts'
 import { createPostgresReader } from '../../src/store/postgres/reader.ts'
 import { createPostgresStore } from '../../src/store/postgres/store.ts'
 import {
+  forgetWorkers,
   readNodeId,
   registeredWorkers,
   registerWorker,
@@ -140,16 +141,20 @@ describe('failures', () => {
 })
 
 describe('workers', () => {
-  it('are registered, and forgotten when they were not seen for long', async () => {
-    const [one, other] = [randomUUID(), randomUUID()]
+  it('are registered and seen again and again; forgotten when they neither work nor were seen for long', async () => {
+    const [one, other, gone] = [randomUUID(), randomUUID(), randomUUID()]
+    for (const worker of [one, other, gone]) await registerWorker(bench.pool, worker)
+    const first = await registeredWorkers(bench.pool)
+    expect(new Set(first.keys())).toEqual(new Set([one, other, gone]))
     await registerWorker(bench.pool, one)
-    await registerWorker(bench.pool, other)
-    expect(await registeredWorkers(bench.pool)).toEqual(new Set([one, other]))
-    await bench.pool.query(`update spindexer.workers set seen_at = seen_at - interval '1 hour'`)
-    expect(await registeredWorkers(bench.pool)).toEqual(new Set())
+    const second = await registeredWorkers(bench.pool)
+    expect(second.get(one)).not.toBe(first.get(one))
+    expect(second.get(other)).toBe(first.get(other))
+    // While the database was away nobody could say that it lives.
+    await bench.pool.query(`update spindexer.workers set seen_at = seen_at - interval '2 hours'`)
     await registerWorker(bench.pool, one)
-    expect(await registeredWorkers(bench.pool)).toEqual(new Set([one]))
-    expect((await bench.pool.query('select from spindexer.workers')).rowCount).toBe(1)
+    await forgetWorkers(bench.pool, [other])
+    expect(new Set((await registeredWorkers(bench.pool)).keys())).toEqual(new Set([one, other]))
   })
 
   it('a cloned database becomes another node: a new id, no workers, the same state', async () => {
@@ -158,7 +163,7 @@ describe('workers', () => {
     const state = await loadState(store)
     expect(await resetNodeId(bench.pool)).not.toBe(before)
     expect(await readNodeId(bench.pool)).not.toBe(before)
-    expect(await registeredWorkers(bench.pool)).toEqual(new Set())
+    expect(await registeredWorkers(bench.pool)).toEqual(new Map())
     expect(await loadState(store)).toEqual(state)
   })
 })

@@ -12,6 +12,7 @@ import { requireSetting } from '../config.ts'
 import { type Context, createContext, type Io } from '../context.ts'
 import { explainError, Failure, problemsFailure } from '../errors.ts'
 import { withBareDatabase, withLog } from '../log-access.ts'
+import { createMembership } from '../membership.ts'
 import { holdMemoryDown } from '../memory.ts'
 import { countOf, formatCount, type Progress, startProgress } from '../progress.ts'
 
@@ -83,7 +84,7 @@ async function run(context: Context, { database, opened, reporter, options }: Wo
   const { io, out } = context
   const { log } = opened
   holdMemoryDown()
-  const { checkMembership, isTransient } = await import('../compose.ts')
+  const { isTransient } = await import('../compose.ts')
   const ending = new AbortController()
   const signal = AbortSignal.any([io.signal, ending.signal])
   const onEvent = (event: NodeEvent) => {
@@ -101,18 +102,22 @@ async function run(context: Context, { database, opened, reporter, options }: Wo
     )
     if (migrated.type === 'refused') throw new Failure(migrated.what, migrated.remedy)
     const workerId = randomUUID()
-    const group = `spindexer-${await retry('read the node id', () => database.nodeId())}`
-    await retry('register this worker', () => database.registerWorker(workerId))
+    const nodeId = await retry('read the node id', () => database.nodeId())
+    const membership = createMembership({ log, database, nodeId, workerId, signal })
+    const problems = await retry('join the node', () => membership.beforeJoining())
+    if (problems.length > 0) throw problemsFailure(problems)
+    const alive = membership.keepAlive()
     const outcome = await runNode({
       log,
       store: database.store(),
-      scope: { type: 'group', group, member: workerId },
+      scope: { type: 'group', group: membership.group, member: workerId },
       signal,
       untilEnd: options.untilEnd === true,
       isTransient,
       emit: onEvent,
-      checkMembership: () => checkMembership(log, database, group, workerId),
-    })
+      checkMembership: () => membership.check(),
+    }).finally(() => ending.abort())
+    await alive
     if (outcome.type === 'refused') throw problemsFailure(outcome.problems)
     reporter.end()
     out.say(`${outcome.type === 'ended' ? 'Caught up' : 'Stopped'}: ${reporter.summary()}`)
@@ -126,7 +131,7 @@ async function run(context: Context, { database, opened, reporter, options }: Wo
   if (options.failOnQuarantine === true && reporter.quarantined() > 0) {
     throw new Failure(
       `${countOf(reporter.quarantined(), 'message')} quarantined or refused`,
-      '`spindexer status` says why; without --fail-on-quarantine the node goes on',
+      '`spindexer quarantine list` says why; without --fail-on-quarantine the node goes on',
     )
   }
 }
@@ -181,7 +186,7 @@ function createReporter({ io, out, debug }: Context): Reporter {
         case 'defined':
           counts.refused += event.refused
           if (event.refused > 0)
-            say(`${countOf(event.refused, 'definition')} refused; \`spindexer status\` says why.`)
+            say(`${countOf(event.refused, 'definition')} refused; \`spindexer quarantine list\` says why.`)
           if (event.taken > 0) say(`Took ${countOf(event.taken, 'definition')}.`)
           return
         case 'rejudged':
@@ -208,7 +213,7 @@ function createReporter({ io, out, debug }: Context): Reporter {
     quarantined: () => counts.quarantined + counts.refused,
     summary() {
       const { consumed, merged, parked, quarantined } = counts
-      const aside = parked + quarantined > 0 ? ' (`spindexer status` says why)' : ''
+      const aside = parked + quarantined > 0 ? ' (`spindexer quarantine list` says why)' : ''
       return `${countOf(consumed, 'message')} processed in this run: ${formatCount(merged)} merged, ${formatCount(parked)} parked, ${formatCount(quarantined)} quarantined${aside}.`
     },
     end: () => void progress.end(),

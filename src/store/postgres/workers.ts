@@ -2,8 +2,8 @@
 
 import type { Pool } from 'pg'
 
-/** A worker that was not seen for so long is gone. */
-const WORKER_GONE_AFTER = '5 minutes'
+/** Never by this alone: while the database is away no worker is seen, and all of them may live. */
+const FORGOTTEN_AFTER = '1 hour'
 
 /** The id of the node that this database is; its consumer group is named after it. */
 export async function readNodeId(pool: Pool): Promise<string> {
@@ -20,24 +20,28 @@ export async function resetNodeId(pool: Pool): Promise<string> {
   return rows[0]!.node_id
 }
 
-/** Registers a worker (a uuid), or says that it still lives; workers that have not said so for long are removed. */
+/** Registers a worker (a uuid), or says that it still lives. */
 export async function registerWorker(pool: Pool, workerId: string): Promise<void> {
   await pool.query(
-    `with gone as (
-       delete from spindexer.workers
-       where worker_id <> $1 and seen_at < clock_timestamp() - interval '${WORKER_GONE_AFTER}'
-     )
-     insert into spindexer.workers (worker_id) values ($1)
+    `insert into spindexer.workers (worker_id) values ($1)
      on conflict (worker_id) do update set seen_at = clock_timestamp()`,
     [workerId],
   )
 }
 
-/** Ids of the workers that were seen not long ago. */
-export async function registeredWorkers(pool: Pool): Promise<ReadonlySet<string>> {
-  const { rows } = await pool.query<{ worker_id: string }>(
-    `select worker_id from spindexer.workers
-     where seen_at >= clock_timestamp() - interval '${WORKER_GONE_AFTER}'`,
+/** Of each worker when it was last seen: a text that changes each time. */
+export async function registeredWorkers(pool: Pool): Promise<ReadonlyMap<string, string>> {
+  const { rows } = await pool.query<{ worker_id: string; seen_at: string }>(
+    'select worker_id, seen_at::text as seen_at from spindexer.workers',
   )
-  return new Set(rows.map(({ worker_id }) => worker_id))
+  return new Map(rows.map(({ worker_id, seen_at }) => [worker_id, seen_at]))
+}
+
+/** Removes workers that were not seen for long and are none of these, which are at work. */
+export async function forgetWorkers(pool: Pool, atWork: readonly string[]): Promise<void> {
+  await pool.query(
+    `delete from spindexer.workers
+     where seen_at < clock_timestamp() - interval '${FORGOTTEN_AFTER}' and worker_id::text <> all ($1::text[])`,
+    [atWork],
+  )
 }
