@@ -17,12 +17,12 @@ const UNREACHABLE: ReadonlySet<string> = new Set([
 const UNREACHABLE_REMEDY = 'check that Kafka runs there and can be reached from here'
 
 const REMEDIES: ReadonlyMap<string, string> = new Map([
-  ['TOPIC_AUTHORIZATION_FAILED', 'allow this user to read, write and describe the topic (kafka-acls)'],
   [
-    'GROUP_AUTHORIZATION_FAILED',
-    'allow this user to read with groups that begin with "spindexer-" (kafka-acls)',
+    'TOPIC_AUTHORIZATION_FAILED',
+    'grant this user Read and Describe on the topic, and Write to a writer (kafka-acls)',
   ],
-  ['CLUSTER_AUTHORIZATION_FAILED', 'allow this user the operation on the cluster (kafka-acls)'],
+  ['GROUP_AUTHORIZATION_FAILED', 'grant this user Read on groups that begin with "spindexer-" (kafka-acls)'],
+  ['CLUSTER_AUTHORIZATION_FAILED', 'grant this user the operation on the cluster (kafka-acls)'],
   ['SASL_AUTHENTICATION_FAILED', 'check the user name and the password'],
   ['MESSAGE_TOO_LARGE', 'raise max.message.bytes of the topic to 1048588 or more (kafka-configs)'],
   ['RECORD_LIST_TOO_LARGE', 'raise segment.bytes of the topic (kafka-configs)'],
