@@ -58,6 +58,9 @@ export function explainError(error: unknown, debug: boolean): { text: string; ex
   return { text: lines.join('\n'), exitCode }
 }
 
+const MISSING_TABLES =
+  'somebody dropped or changed what the node made in its database: restore a backup; or `drop schema spindexer cascade`, and `spindexer run` reads the log again from its start'
+
 /** What errors of systems below us usually mean, by their code. */
 const REMEDIES: ReadonlyMap<string, string> = new Map([
   [
@@ -70,6 +73,21 @@ const REMEDIES: ReadonlyMap<string, string> = new Map([
   ['ECONNRESET', 'the service closed the connection: check its log, then try again'],
   ['28P01', 'Postgres refuses the password: check DATABASE_URL'],
   ['28000', 'Postgres refuses this user: check DATABASE_URL'],
+  ['25006', 'Postgres takes no writes: a standby, or default_transaction_read_only is on'],
+  ['3F000', MISSING_TABLES],
+  ['42P01', MISSING_TABLES],
+  ['42703', MISSING_TABLES],
+  ['53100', 'the disk of Postgres is full: free or add space'],
+  ['53200', 'Postgres is short of memory'],
+  [
+    '53300',
+    'Postgres takes no more connections: look at max_connections, and at the limits of the role and of the database',
+  ],
+  ['55000', 'see `allow_connections` of the database'],
+  [
+    '55P03',
+    'another session holds a lock on rows or tables of the node: pg_stat_activity and pg_locks show which',
+  ],
   ['3D000', 'the database of DATABASE_URL does not exist: create it, or correct the name'],
   ['42501', 'the role of DATABASE_URL lacks a right: grant it, or use another role'],
   ['ENOENT', 'check the path'],

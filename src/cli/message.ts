@@ -78,7 +78,7 @@ function explain(type: Judgement['type'], reason: string, detail: string): Judge
 /** The time to publish it again with: none where the message's own is what is wrong with it. */
 function timeOf({ stamp }: Inspected, { reason }: Judgement): bigint | null {
   if (stamp === null || reason === 'clock-ahead') return null
-  const timeNs = BigInt(`0x${stamp.slice(0, 16)}`)
+  const timeNs = stampToTime(stamp)
   return parseTimestamp(timeNs.toString()).type === 'time' ? timeNs : null
 }
 
@@ -120,8 +120,15 @@ export function controlOf(message: Message): string | null {
 function mutationToJson(inspected: Inspected): string {
   const { stamp, seq, operation, dataset, key, columns } = inspected
   if (stamp === null) return 'null'
-  const timestamp = stampToTime(stamp) < 1n << 63n ? stampToIso(stamp) : null
-  const head = toJson({ stamp, timestamp, origin: stampToOrigin(stamp), seq, operation, dataset, key })
+  const head = toJson({
+    stamp,
+    timestamp: stampToIso(stamp),
+    origin: stampToOrigin(stamp),
+    seq,
+    operation,
+    dataset,
+    key,
+  })
   return `${head.slice(0, -1)},"columns":${escapeJson(columnsToJson(columns))}}`
 }
 

@@ -1,6 +1,7 @@
 // `quarantine show PARTITION OFFSET`: one message, read from the log, and what the rules and this node make of it.
 
 import type { Command } from 'commander'
+import { columnsToJson } from '../../codec/inspect-json.ts'
 import { DEFINITIONS, type LogRecord, type Pointer } from '../../codec/record.ts'
 import { placeName } from '../../log/check.ts'
 import type { SetAsideMessage } from '../../store/store.ts'
@@ -200,7 +201,7 @@ function partWords(message: Message): Readonly<Record<string, unknown>> {
     ...(operation === null ? {} : { operation }),
     ...(dataset === null ? {} : { dataset: shorten(dataset) }),
     ...(key.length === 0 ? {} : { 'key texts': key.map((text) => shorten(text)) }),
-    ...(columns.length === 0 ? {} : { columns: shorten(columns.map(({ name }) => name).join(', ')) }),
+    ...(columns.length === 0 ? {} : { columns: shorten(columnsToJson(columns), LINE_SHOWN_MAX) }),
     ...(stop === null
       ? {}
       : { 'does not decode': `${stop.what}; in the part that begins at byte ${stop.at}` }),

@@ -159,7 +159,8 @@ function createReporter({ io, out, debug }: Context): Reporter {
   })
   const counts = { consumed: 0, merged: 0, parked: 0, quarantined: 0, refused: 0 }
   let committedMs = Number.NEGATIVE_INFINITY
-  let saidWaitingMs = Number.NEGATIVE_INFINITY
+  let isWaiting = false
+  const saidMs = new Map<string, number>()
   const warned = new Set<string>()
   const say = (text: string): void => {
     progress.clear()
@@ -170,6 +171,20 @@ function createReporter({ io, out, debug }: Context): Reporter {
     for (const name of ['consumed', 'merged', 'parked', 'quarantined'] as const) counts[name] += event[name]
     committedMs = performance.now()
     progress.update(counts.consumed)
+    if (!isWaiting) return
+    isWaiting = false
+    say('Going on: a batch is written.')
+  }
+
+  /** The same words once in a while; numbers in them (files, processes) make no others of them. */
+  function sayWaiting(event: NodeEvent & { readonly type: 'waiting' }): void {
+    const reason = explainError(event.error, false).text.replace('spindexer: ', '')
+    const kind = `${event.what}: ${reason.replaceAll(/\d+/g, '')}`
+    const nowMs = performance.now()
+    if (nowMs - (saidMs.get(kind) ?? Number.NEGATIVE_INFINITY) < WAITING_EVERY_MS) return
+    saidMs.set(kind, nowMs)
+    isWaiting = true
+    say(`waiting: could not ${event.what}: ${reason}`)
   }
 
   return {
@@ -193,14 +208,8 @@ function createReporter({ io, out, debug }: Context): Reporter {
           return say(
             `Judged ${countOf(event.judged, 'parked message')} again: ${formatCount(event.merged)} merged.`,
           )
-        case 'waiting': {
-          const nowMs = performance.now()
-          if (nowMs - saidWaitingMs < WAITING_EVERY_MS) return
-          saidWaitingMs = nowMs
-          return say(
-            `waiting: could not ${event.what}: ${explainError(event.error, false).text.replace('spindexer: ', '')}`,
-          )
-        }
+        case 'waiting':
+          return sayWaiting(event)
         case 'restarted':
           return debug(`reading the state again: ${event.reason}`)
         case 'assigned':
