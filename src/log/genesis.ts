@@ -24,6 +24,9 @@ export type CreateResult =
     }
   | { readonly type: 'refused'; readonly problems: readonly Problem[] }
 
+/** Of several who create at once one writes the genesis of each partition, and the others find it. */
+const ONLY_FIRST = { onlyFirst: true } as const
+
 /** The genesis record of one partition (or DEFINITIONS) of a log of `partitions` partitions. */
 export function genesisRecord(plan: GenesisPlan, partition: number, partitions: number): NewRecord {
   return record({
@@ -52,7 +55,7 @@ export async function createLog(log: Log, plan: GenesisPlan): Promise<CreateResu
   if (obstacles.length > 0) return { type: 'refused', problems: obstacles }
 
   const { name, partitions } = before
-  if (partitions[0]!.end === 0n) await log.append([genesisRecord(plan, 0, partitions.length)])
+  if (partitions[0]!.end === 0n) await log.append([genesisRecord(plan, 0, partitions.length)], ONLY_FIRST)
   const [found] = await log.pick([{ partition: 0, offset: 0n }])
   const origin = readGenesis(name, { partition: 0, end: 1n, genesis: found ?? null })
   if ('what' in origin) return { type: 'refused', problems: [origin] }
@@ -60,8 +63,15 @@ export async function createLog(log: Log, plan: GenesisPlan): Promise<CreateResu
   if (conflicts.length > 0) return { type: 'refused', problems: conflicts }
 
   const empty = partitions.slice(1).filter((state) => state.end === 0n)
-  if (empty.length > 0) await log.append(empty.map(({ partition }) => record({ ...origin, partition })))
-  if (before.definitions!.end === 0n) await log.append([record({ ...origin, partition: DEFINITIONS })])
+  if (empty.length > 0) {
+    await log.append(
+      empty.map(({ partition }) => record({ ...origin, partition })),
+      ONLY_FIRST,
+    )
+  }
+  if (before.definitions!.end === 0n) {
+    await log.append([record({ ...origin, partition: DEFINITIONS })], ONLY_FIRST)
+  }
   const check = checkLog(await log.describe())
   return check.type === 'ok' ? { ...check, type: 'created' } : check
 }

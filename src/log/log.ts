@@ -15,6 +15,14 @@ export interface Appended extends Pointer {
   readonly appendMs: bigint
 }
 
+export interface AppendOptions {
+  /**
+   * Each record, which names its partition, is appended only where nothing stands yet, also when others try the same
+   * at the same time. Where something does, the answer is the place of the first record; its time says nothing.
+   */
+  readonly onlyFirst: true
+}
+
 /** One partition as the log describes it: offsets of the first record and behind the last one, and the record at 0. */
 export interface PartitionState {
   readonly partition: number
@@ -86,7 +94,7 @@ export interface Log {
    * Appends all records and answers in their order once every one is durable. Sends again what was not acknowledged
    * (a record may then be in the log twice: it is a set). Throws when it gives up: any part may be in the log.
    */
-  append(records: readonly NewRecord[]): Promise<readonly Appended[]>
+  append(records: readonly NewRecord[], options?: AppendOptions): Promise<readonly Appended[]>
   /** Reads until the signal is aborted; then it ends without an error. Transient failures are retried inside. */
   read(options: ReadOptions): AsyncIterable<LogEvent>
   /** The records at these places, in the order asked for; null where there is none. */

@@ -37,14 +37,32 @@ export function logCreateContract(
       }
     })
 
-    test('two who create at once agree', async () => {
-      const { log, another } = await start(2)
-      const results = await Promise.all([createLog(log, plan(1)), createLog(another(), plan(2))])
-      const ids = results.map((result) =>
-        result.type === 'refused' ? result.problems : result.genesis.logId,
-      )
-      expect(ids[0]).toEqual(ids[1])
-      expect(checkLog(await log.describe()).type).toBe('ok')
+    test('of those who create at once one writes each genesis, and all agree', async () => {
+      for (let round = 0; round < 10; round++) {
+        const { log, another } = await start(2)
+        const handles = [log, ...Array.from({ length: 4 }, another)]
+        const results = await Promise.all(handles.map((handle, i) => createLog(handle, plan(i + 1))))
+        const ids = results.map((result) =>
+          result.type === 'refused' ? result.problems : result.genesis.logId,
+        )
+        expect(new Set(ids).size).toBe(1)
+        const description = await log.describe()
+        expect(checkLog(description).type).toBe('ok')
+        // Nothing is left over that a node would have to quarantine.
+        const states = [...description.partitions, description.definitions!]
+        expect(states.map(({ end }) => end)).toEqual([1n, 1n, 1n])
+      }
+    })
+
+    test('a record that is to be the first is not appended behind another', async () => {
+      const { log } = await start(2)
+      await log.append(text(1, 'a', 'b'))
+      const answers = await log.append([...text(0, 'c'), ...text(1, 'd')], { onlyFirst: true })
+      expect(answers.map(({ partition, offset }) => [partition, offset])).toEqual([
+        [0, 0n],
+        [1, 0n],
+      ])
+      expect((await log.describe()).partitions.map(({ end }) => end)).toEqual([1n, 2n])
     })
 
     test('a foreign record at offset 0 is refused', async () => {
@@ -77,7 +95,7 @@ function failing(log: Log, failAt: number): Log {
   return {
     ...log,
     describe: () => count(() => log.describe()),
-    append: (records) => count(() => log.append(records)),
+    append: (records, options) => count(() => log.append(records, options)),
     pick: (pointers) => count(() => log.pick(pointers)),
   }
 }

@@ -1,9 +1,10 @@
 // The log in Kafka, behind the port: KafkaJS for connections and most requests, reading and appending by hand.
 
-import type { Log } from '../log.ts'
+import type { Appended, Log } from '../log.ts'
 import { createAppender } from './appender.ts'
 import { createClient, type KafkaConnection, withRetry } from './client.ts'
 import { describeKafkaLog, kafkaLogName } from './describe.ts'
+import { appendFirst } from './first.ts'
 import { pickRecords } from './picker.ts'
 import { readKafka } from './reader.ts'
 
@@ -22,6 +23,8 @@ export interface KafkaLog extends Log {
 
 /** How long a question is asked again while the cluster does not answer. */
 const ASK_MS = 5_000
+/** How long each first record of a partition is sent again while the cluster does not take it. */
+const FIRST_MS = 30_000
 
 export function createKafkaLog({ connection, topic, onLog }: KafkaLogOptions): KafkaLog {
   const closing = new AbortController()
@@ -35,7 +38,18 @@ export function createKafkaLog({ connection, topic, onLog }: KafkaLogOptions): K
 
   return {
     describe: () => ask(`describing ${name}`, () => describeKafkaLog(client, topic, connection.brokers)),
-    append: (records) => appender.append(records),
+    async append(records, options) {
+      if (options?.onlyFirst !== true) return appender.append(records)
+      const answers: Appended[] = []
+      for (const record of records) {
+        answers.push(
+          await withRetry(`appending to ${name}`, { forMs: FIRST_MS, signal }, () =>
+            appendFirst(client, topic, record),
+          ),
+        )
+      }
+      return answers
+    },
     async *read(options) {
       if (signal.aborted) throw new Error('the log is closed')
       const onStart = (ended: Promise<void>) => {

@@ -194,8 +194,13 @@ export function createMemoryLog(options: MemoryLogOptions): MemoryLog {
         warnings: [],
       }
     },
-    async append(records) {
-      return appendAll(records, null)
+    async append(records, options) {
+      if (options?.onlyFirst !== true) return appendAll(records, null)
+      return records.flatMap((record) => {
+        const { end, first } = find(record.partition!)
+        if (end === 0n) return appendAll([record], null)
+        return [{ partition: record.partition!, offset: first, appendMs: -1n }]
+      })
     },
     read,
     async pick(pointers) {
