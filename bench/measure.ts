@@ -45,7 +45,8 @@ export async function measure(
   }
 }
 
-function peakOf(pid: number): number {
+/** The peak resident set of a process so far, KiB; 0 when it is gone. */
+export function peakOf(pid: number): number {
   try {
     return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0)
   } catch {

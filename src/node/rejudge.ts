@@ -8,7 +8,7 @@ import { type Context, type Outcome, STOPPED } from './context.ts'
 import { parkedMessage } from './window.ts'
 
 /** Judged again in one transaction: a kill loses at most so much work, and none of the outcome. */
-const CHUNK_MESSAGES = 5_000
+const CHUNK_MESSAGES = 10_000
 /** Of their values, which are all in memory at once: a chunk of the greatest ones would be gigabytes. */
 const CHUNK_BYTES_MAX = 16 * 1024 * 1024
 

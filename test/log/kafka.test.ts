@@ -251,3 +251,15 @@ test('a cluster that is not there is an error that names it', async () => {
   open.push(log)
   await expect(log.describe()).rejects.toThrow('describing kafka topic "x" at 127.0.0.1:1')
 })
+
+test('a record that is picked holds on to its own bytes alone, not to its batch', async () => {
+  const { log } = await start(1)
+  const records = Array.from({ length: 50 }, (_, i) => text(0, `${i} ${'x'.repeat(10_000)}`))
+  const appended = await log.append(records.flat())
+  const picked = await log.pick([appended[7]!, appended[31]!])
+  for (const record of picked) {
+    // Ten thousand of them are asked for at once: a batch for each would be gigabytes. 64 KiB is Node.js’s pool.
+    expect(record!.value!.length).toBeGreaterThan(10_000)
+    expect(record!.value!.buffer.byteLength).toBeLessThan(100_000)
+  }
+})

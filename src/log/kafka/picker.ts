@@ -65,10 +65,23 @@ async function pickFromPartition(
     const wanted = new Set([from])
     for (; index < offsets.length && offsets[index]! < next; index++) wanted.add(offsets[index]!)
     for await (const { records } of answerToChunks(answer)) {
-      for (const record of records) if (wanted.has(record.offset)) found.set(record.offset, record)
+      for (const record of records) if (wanted.has(record.offset)) found.set(record.offset, ownBytes(record))
     }
   }
   return found
+}
+
+/**
+ * The record with bytes of its own: as it is read, it holds on to all of its batch, which may be 64 MiB. A thousand
+ * records from a thousand batches would be all of them in memory.
+ */
+function ownBytes(record: LogRecord): LogRecord {
+  return {
+    ...record,
+    key: record.key && Buffer.from(record.key),
+    value: record.value && Buffer.from(record.value),
+    headers: record.headers.map(({ name, value }) => ({ name, value: Buffer.from(value) })),
+  }
 }
 
 export interface Ends {

@@ -23,7 +23,7 @@ import { movePositions } from './sql/move-positions.ts'
 import { park } from './sql/park.ts'
 import { compareCures, endCure, markRejudged, pendingParked, readCures } from './sql/pending-parked.ts'
 import { quarantine } from './sql/quarantine.ts'
-import { recountParked } from './sql/recount-parked.ts'
+import { holdPositions, recountParked } from './sql/recount-parked.ts'
 import { takeParked } from './sql/take-parked.ts'
 import {
   type CatalogueCache,
@@ -40,7 +40,8 @@ import { refuseSchema } from './version.ts'
  * row locks alone, batches that overlap would keep a definition waiting without end. Losing the newest commits in
  * a crash of the server is harmless: positions go back together with the state.
  */
-const SHARED = `${WRITE}; set local synchronous_commit = off; lock table spindexer.definitions in row share mode`
+const SHARED = `${WRITE}; set local synchronous_commit = off;
+  set local lock_timeout = '10s'; lock table spindexer.definitions in row share mode`
 /** Long enough for the batches in flight to end; others wait behind. */
 const EXCLUSIVE_WAIT_MS = 5_000
 const LOCK_EXCLUSIVELY = 'lock table spindexer.definitions in exclusive mode'
@@ -168,6 +169,10 @@ async function rejudge(
   const head = await readHead(client)
   const stale = findStale(head, identity, catalogueOffset)
   if (stale !== null) return stale
+  await holdPositions(
+    client,
+    taken.map(({ partition }) => partition),
+  )
   if ((await takeParked(client, taken)) !== taken.length) return { type: 'stale', what: 'parked' }
   const merged = countMerged(taken, parked)
   if ((await recountParked(client, merged)) !== merged.size) {

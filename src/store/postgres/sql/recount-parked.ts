@@ -3,7 +3,7 @@
 import type { PoolClient } from 'pg'
 import { plainArray } from '../arrays.ts'
 
-/** How many partitions were there to be recounted. */
+/** How many partitions were there to be recounted. The caller holds their positions. */
 export async function recountParked(
   client: PoolClient,
   countByPartition: ReadonlyMap<number, number>,
@@ -16,9 +16,17 @@ export async function recountParked(
 }
 
 const RECOUNT_PARKED = `
-with held as materialized (
-  select partition from spindexer.positions where partition = any ($1::int[]) order by partition for update
-)
 update spindexer.positions as p set parked = p.parked - moved.count, merged = p.merged + moved.count
-from held join unnest($1::int[], $2::bigint[]) as moved (partition, count) on moved.partition = held.partition
-where p.partition = held.partition`
+from unnest($1::int[], $2::bigint[]) as moved (partition, count)
+where p.partition = moved.partition`
+
+/**
+ * Locks the positions of partitions, in their order, as batches do: one after the other for all who move messages of the
+ * same partition.
+ */
+export async function holdPositions(client: PoolClient, partitions: Iterable<number>): Promise<void> {
+  await client.query(
+    'select from spindexer.positions where partition = any ($1::int[]) order by partition for update',
+    [plainArray([...new Set(partitions)])],
+  )
+}

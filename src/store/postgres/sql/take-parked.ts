@@ -5,8 +5,8 @@ import type { Pointer } from '../../../codec/record.ts'
 import { plainArray } from '../arrays.ts'
 
 /**
- * How many of the pointers were there, and are taken. Locked in order first: two workers that take overlapping chunks
- * would wait for each other in a circle.
+ * How many of the pointers were there, and are taken. The caller holds the positions of their partitions: two workers
+ * that took overlapping chunks would else wait for each other in a circle.
  */
 export async function takeParked(client: PoolClient, pointers: readonly Pointer[]): Promise<number> {
   const { rowCount } = await client.query(TAKE_PARKED, [
@@ -16,14 +16,14 @@ export async function takeParked(client: PoolClient, pointers: readonly Pointer[
   return rowCount ?? 0
 }
 
+// One look into the index each, whatever the statistics say: a join may become a hash join, which reads the whole table
+// for every chunk.
 const TAKE_PARKED = `
-with held as materialized (
-  select p.partition, p."offset"
+delete from spindexer.parked
+where ctid = any (array(
+  select (
+    select p.ctid from spindexer.parked as p
+    where p.partition = asked.partition and p."offset" = asked."offset"
+  )
   from unnest($1::int[], $2::bigint[]) as asked (partition, "offset")
-  join spindexer.parked as p on p.partition = asked.partition and p."offset" = asked."offset"
-  order by p.partition, p."offset"
-  for update of p
-)
-delete from spindexer.parked as p using held
-where p.partition = held.partition and p."offset" = held."offset"
-returning p.partition`
+))`
