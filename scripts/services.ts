@@ -1,7 +1,8 @@
 // The command behind make up, make down and npm run services: up, down or status.
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { createStack, fromHere, type Row, type Stack } from './services/stack.ts'
+import type { Row } from './services/member.ts'
+import { createStack, type Kind, type Stack, StackRefusal } from './services/stack.ts'
 
 const usage = `usage: node scripts/services.ts up|down|status [--root DIR]
 
@@ -10,7 +11,8 @@ const usage = `usage: node scripts/services.ts up|down|status [--root DIR]
   status  what runs, and where
 
   --root DIR       another directory than this checkout for .spindexer/services and .env
-  SERVICES=native  how they run; docker is not built yet`
+  SERVICES=docker  in containers, by docker-compose.yml; the default where a container engine answers
+  SERVICES=native  as processes of this machine; needs Java 17 and Maven`
 
 async function main(): Promise<number> {
   hideTimeoutWarnings()
@@ -18,31 +20,33 @@ async function main(): Promise<number> {
   const commands: Record<string, (stack: Stack) => Promise<void>> = { up, down, status }
   const command = Object.hasOwn(commands, positionals[0] ?? '') && commands[positionals[0]!]
   if (!command || positionals.length !== 1) throw new UsageError(usage)
-  const provider = process.env.SERVICES || 'native'
-  if (provider === 'docker')
-    throw new UsageError('SERVICES=docker: not built yet; leave it out for native ones')
-  if (provider !== 'native') throw new UsageError(`SERVICES=${provider}: unknown; native or docker`)
-  await command(createStack(root))
+  const wanted = process.env.SERVICES || undefined
+  if (!isKind(wanted)) throw new UsageError(`SERVICES=${wanted}: unknown; native or docker`)
+  await command(createStack(root, wanted))
   return 0
+}
+
+function isKind(text: string | undefined): text is Kind | undefined {
+  return text === undefined || text === 'native' || text === 'docker'
 }
 
 async function up(stack: Stack): Promise<void> {
   console.error('Starting Kafka, the schema registry and Postgres (the first time also fetches them) ...')
-  const { started, warnings } = await stack.up()
+  const { started, rows, place, warnings } = await stack.up()
   if (started.length === 0) console.error('Nothing to do: all of them run already.')
-  print(await stack.status())
+  print(rows)
   for (const warning of warnings) console.error(`warning: ${warning}`)
   console.error(`
-Their addresses are in .env, data and logs in ${fromHere(stack.dir)}.
+Their addresses are in .env, their data in ${place}.
 Next:  npm run -s spindexer -- log create
        npm run -s spindexer -- --help
 Later: make down stops them and keeps the data.`)
 }
 
 async function down(stack: Stack): Promise<void> {
-  const stopped = await stack.down()
+  const { stopped, place } = await stack.down()
   if (stopped.length === 0) console.error('Nothing to stop: none of them runs.')
-  else console.error(`Stopped ${stopped.join(', ')}. The data stays in ${fromHere(stack.dir)}.`)
+  else console.error(`Stopped ${stopped.join(', ')}. The data stays in ${place}.`)
 }
 
 async function status(stack: Stack): Promise<void> {
@@ -84,6 +88,6 @@ main().then(
   },
   (error: unknown) => {
     console.error(error instanceof Error ? error.message : error)
-    process.exitCode = error instanceof UsageError ? 2 : 1
+    process.exitCode = error instanceof UsageError || error instanceof StackRefusal ? 2 : 1
   },
 )

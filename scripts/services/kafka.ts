@@ -116,7 +116,7 @@ async function format(
 }
 
 /** A uuid in Kafka's notation. One that begins with a dash would be read as an option. */
-function newClusterId(): string {
+export function newClusterId(): string {
   return Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url').replace(/^-/, '_')
 }
 

@@ -1,199 +1,137 @@
 // Kafka, registry and Postgres for a checkout: brought up, looked at and taken down by separate commands.
-import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Client } from 'pg'
+import { createComposeProvider } from './compose-stack.ts'
+import { findEngine } from './engine.ts'
 import { editEnvFile, namesSetOutside, withBlock, withoutBlock } from './env-file.ts'
-import { clusterId, kafkaStop, startKafka } from './kafka.ts'
 import { withLock } from './lock.ts'
-import { dataDirectory, postgresStop, postgresUrl, startPostgres } from './postgres.ts'
-import { end, type Identity, isAlive } from './process.ts'
-import { answeredBy, registryStop, registryUrl, startRegistry } from './registry.ts'
-import type { OrderlyStop, Service, StartOptions } from './service.ts'
+import { database, type Name, type Provider, type Row } from './member.ts'
+import { createNativeProvider } from './native-stack.ts'
+import { postgresUrl } from './postgres.ts'
+import { registryUrl } from './registry.ts'
 
-/** What is remembered between commands. The ports outlive the processes, so that addresses stay the same. */
-interface State {
-  password: string
-  envCreated: boolean
-  services: { [name in Name]?: { ports: readonly number[]; process?: Identity } }
-}
+/** How services run: as containers, or as processes of this machine. */
+export type Kind = 'docker' | 'native'
 
-type Name = 'kafka' | 'registry' | 'postgres'
-
-interface Member {
-  readonly title: string
-  readonly orderly: OrderlyStop
-  start(options: StartOptions, state: State): Promise<Service>
-  answers(port: number, state: State): Promise<boolean>
-  address(port: number): string
-}
-
-export interface Row {
-  readonly name: Name
-  readonly title: string
-  readonly state: 'running' | 'not answering' | 'stopped'
-  readonly address?: string
-  readonly pid?: number
-}
-
-const database = 'spindexer'
-const lockTimeoutMs = 300_000
-
-const members: Record<Name, Member> = {
-  kafka: {
-    title: 'Kafka',
-    orderly: kafkaStop,
-    start: (options) => startKafka(options),
-    answers: async (port) => (await clusterId(port)) !== undefined,
-    address: (port) => `127.0.0.1:${port}`,
-  },
-  registry: {
-    title: 'Schema registry',
-    orderly: registryStop,
-    start: (options) => startRegistry(options),
-    answers: async (port) => (await answeredBy(registryUrl(port))) !== undefined,
-    address: registryUrl,
-  },
-  postgres: {
-    title: 'Postgres 18',
-    orderly: postgresStop,
-    start: (options, { password }) => startPostgres({ ...options, version: 18, password }),
-    answers: async (port, { password }) => (await dataDirectory(postgresUrl(port, password))) !== undefined,
-    address: (port) => `127.0.0.1:${port}/${database}`,
-  },
-}
-const names = Object.keys(members) as Name[]
+/** What was asked for cannot be had here, or not while something else is so; the message says what to do. */
+export class StackRefusal extends Error {}
 
 export interface Stack {
-  readonly dir: string
   /** Starts what does not run, returns when everything answers; `started` is empty when all ran already. */
-  up(): Promise<{ started: Name[]; warnings: string[] }>
+  up(): Promise<{
+    started: readonly Name[]
+    rows: readonly Row[]
+    place: string
+    warnings: readonly string[]
+  }>
   /** Stops what up() started, keeps the data; returns what ran. */
-  down(): Promise<Name[]>
-  status(): Promise<Row[]>
+  down(): Promise<{ stopped: readonly Name[]; place: string }>
+  status(): Promise<readonly Row[]>
 }
 
-/** The services of the checkout at `root`: everything in `.spindexer/services` there, and a block in `.env`. */
-export function createStack(root: string): Stack {
+const lockTimeoutMs = 300_000
+
+/**
+ * The services of the checkout at `root`: everything in `.spindexer/services` there, and a block in `.env`. How they
+ * run: as `wanted`, else as they run now, else in containers where an engine answers.
+ */
+export function createStack(root: string, wanted: Kind | undefined): Stack {
   const dir = join(root, '.spindexer/services')
-  const envFile = join(root, '.env')
-  const alone = <T>(work: () => Promise<T>) => {
+  const files = {
+    env: join(root, '.env'),
+    /** How the services run that are up. */
+    kind: join(dir, 'running-as'),
+    /** There while .env is there only because of us. */
+    madeEnv: join(dir, 'made-env'),
+  }
+  const choose = () => {
+    const now = existsSync(files.kind) ? (readFileSync(files.kind, 'utf8') as Kind) : undefined
+    if (now && wanted && now !== wanted) {
+      const remedy = `SERVICES=${now} make down ends them`
+      throw new StackRefusal(
+        `SERVICES=${wanted}: the services of this checkout run as ${now} ones; ${remedy}`,
+      )
+    }
     mkdirSync(dir, { recursive: true })
-    return withLock(`services of ${realpathSync(root)}`, lockTimeoutMs, work)
+    return chooseProvider(dir, wanted ?? now)
+  }
+  const alone = <T>(work: (chosen: Chosen) => Promise<T>) => {
+    mkdirSync(dir, { recursive: true })
+    return withLock(`services of ${realpathSync(root)}`, lockTimeoutMs, async () => work(await choose()))
   }
   return {
-    dir,
-    up: () => alone(() => bringUp(dir, envFile)),
-    down: () => alone(() => takeDown(dir, envFile)),
-    async status() {
-      const state = readState(dir)
-      return Promise.all(names.map((name) => look(name, state)))
-    },
+    up: () => alone((chosen) => bringUp(chosen, files)),
+    down: () => alone(({ provider }) => takeDown(provider, files)),
+    status: async () => (await choose()).provider.look(),
   }
 }
 
-async function bringUp(dir: string, envFile: string) {
+interface Chosen {
+  readonly kind: Kind
+  readonly provider: Provider
+}
+
+type Files = { readonly env: string; readonly kind: string; readonly madeEnv: string }
+
+async function chooseProvider(dir: string, wanted: Kind | undefined): Promise<Chosen> {
+  if (wanted === 'native') return { kind: 'native', provider: createNativeProvider(dir) }
+  const engine = await findEngine()
+  if (engine.type === 'answers')
+    return { kind: 'docker', provider: createComposeProvider(dir, engine.compose) }
+  if (wanted === 'docker') {
+    const remedy =
+      'start Docker (or podman, with DOCKER_HOST), with Compose 2; SERVICES=native needs Java 17 and Maven'
+    throw new StackRefusal(`SERVICES=docker: ${engine.reason}; ${remedy}`)
+  }
+  const native = createNativeProvider(dir)
+  const start = () =>
+    native.start().catch((error: unknown) => {
+      // Whoever lacks Java may rather have containers.
+      const isMissing = error instanceof Error && / is missing: /.test(error.message)
+      throw isMissing ? new Error(`${error.message}\n\nNot in containers either: ${engine.reason}.`) : error
+    })
+  return { kind: 'native', provider: { ...native, start } }
+}
+
+async function bringUp({ kind, provider }: Chosen, files: Files) {
   // A block that we could not replace at the end is better refused before anything starts.
-  editEnvFile(envFile, (text) => {
+  editEnvFile(files.env, (text) => {
     withoutBlock(text)
     return text
   })
-  const state = readState(dir)
-  const missing = names.filter((name) => !processOf(state, name))
-  await Promise.all(names.filter((name) => !missing.includes(name)).map((name) => awaitAnswer(name, state)))
-  const outcomes = await Promise.allSettled(missing.map((name) => startMember(name, dir, state)))
-  const failures = outcomes.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []))
-  if (failures.length > 0) {
-    await Promise.all(missing.map((name) => stopMember(name, state)))
-    writeState(dir, state)
-    throw new Error(failures.map((failure) => failure.message ?? String(failure)).join('\n\n'))
-  }
-  await createDatabase(postgresUrl(portOf(state, 'postgres'), state.password))
+  writeFileSync(files.kind, kind)
+  const started = await provider.start().catch(async (error) => {
+    const isAnyUp = await provider.look().then(
+      (rows) => rows.some(({ state }) => state !== 'stopped'),
+      () => true,
+    )
+    if (!isAnyUp) rmSync(files.kind)
+    throw error
+  })
+  const { ports, password } = provider.addresses()
+  await createDatabase(postgresUrl(ports.postgres, password))
   const variables = {
-    SPINDEXER_LOG: `kafka://127.0.0.1:${portOf(state, 'kafka')}/spindexer`,
-    DATABASE_URL: postgresUrl(portOf(state, 'postgres'), state.password, database),
-    SCHEMA_REGISTRY_URL: registryUrl(portOf(state, 'registry')),
+    SPINDEXER_LOG: `kafka://127.0.0.1:${ports.kafka}/spindexer`,
+    DATABASE_URL: postgresUrl(ports.postgres, password, database),
+    SCHEMA_REGISTRY_URL: registryUrl(ports.registry),
   }
   const lines = Object.entries(variables).map(([name, value]) => `${name}=${value}`)
-  const before = editEnvFile(envFile, (text) => withBlock(text, lines))
-  if (before === undefined) {
-    state.envCreated = true
-    writeState(dir, state)
-  }
+  const before = editEnvFile(files.env, (text) => withBlock(text, lines))
+  if (before === undefined) writeFileSync(files.madeEnv, '')
   const shadowed = namesSetOutside(before ?? '', Object.keys(variables))
   const warnings = shadowed.map((name) => `.env sets ${name} outside our block too, and that one may win`)
-  return { started: missing, warnings }
+  return { started, rows: await provider.look(), place: provider.place, warnings }
 }
 
-async function takeDown(dir: string, envFile: string): Promise<Name[]> {
-  const state = readState(dir)
-  const running = names.filter((name) => processOf(state, name))
-  await Promise.all(names.map((name) => stopMember(name, state)))
-  writeState(dir, state)
-  editEnvFile(envFile, withoutBlock)
-  if (state.envCreated && existsSync(envFile) && readFileSync(envFile).length === 0) rmSync(envFile)
-  state.envCreated = false
-  writeState(dir, state)
-  return running
-}
-
-async function startMember(name: Name, dir: string, state: State): Promise<void> {
-  const ports = state.services[name]?.ports
-  await members[name].start(
-    {
-      dir: join(dir, name),
-      ...(ports && { ports }),
-      // Written down before it answers: after Ctrl-C in the middle, `down` still knows what to stop.
-      detached(process, ports) {
-        state.services[name] = { ports, process }
-        writeState(dir, state)
-      },
-    },
-    state,
-  )
-}
-
-async function stopMember(name: Name, state: State): Promise<void> {
-  const { orderly } = members[name]
-  const process = processOf(state, name)
-  if (process) await end(process, orderly.signal, orderly.timeoutMs)
-  delete state.services[name]?.process
-}
-
-/** It runs already; perhaps another `up` was interrupted while it started. */
-async function awaitAnswer(name: Name, state: State): Promise<void> {
-  for (let waited = 0; waited < 30_000; waited += 500) {
-    if (await members[name].answers(portOf(state, name), state)) return
-    await sleep(500)
-  }
-  const { title } = members[name]
-  const pid = processOf(state, name)?.pid
-  throw new Error(`${title} runs (process ${pid}) but does not answer; stop it with make down, then make up`)
-}
-
-async function look(name: Name, state: State): Promise<Row> {
-  const { title, answers, address } = members[name]
-  const process = processOf(state, name)
-  if (!process) return { name, title, state: 'stopped' }
-  const port = portOf(state, name)
-  const running = await answers(port, state)
-  return {
-    name,
-    title,
-    state: running ? 'running' : 'not answering',
-    address: address(port),
-    pid: process.pid,
-  }
-}
-
-function processOf(state: State, name: Name): Identity | undefined {
-  const process = state.services[name]?.process
-  return process && isAlive(process) ? process : undefined
-}
-
-function portOf(state: State, name: Name): number {
-  return state.services[name]!.ports[0]!
+async function takeDown(provider: Provider, files: Files) {
+  const stopped = await provider.stop()
+  rmSync(files.kind, { force: true })
+  editEnvFile(files.env, withoutBlock)
+  const isOurs = existsSync(files.madeEnv) && existsSync(files.env)
+  if (isOurs && readFileSync(files.env).length === 0) rmSync(files.env)
+  rmSync(files.madeEnv, { force: true })
+  return { stopped, place: provider.place }
 }
 
 async function createDatabase(url: string): Promise<void> {
@@ -205,21 +143,4 @@ async function createDatabase(url: string): Promise<void> {
   } finally {
     await client.end()
   }
-}
-
-function readState(dir: string): State {
-  const file = join(dir, 'state.json')
-  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8'))
-  return { password: randomBytes(18).toString('base64url'), envCreated: false, services: {} }
-}
-
-function writeState(dir: string, state: State): void {
-  const file = join(dir, 'state.json')
-  writeFileSync(`${file}.partial`, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 })
-  renameSync(`${file}.partial`, file)
-}
-
-/** For people: where a path is, from where they are. */
-export function fromHere(path: string): string {
-  return relative(process.cwd(), path) || '.'
 }

@@ -1,4 +1,4 @@
-// Every version and artifact that the native services run: change them here and nowhere else.
+// Every version and artifact that the services run: change them here, in docker-compose.yml, and nowhere else.
 
 export const kafkaVersion = '4.3.0'
 export const registryVersion = '3.0.9'
@@ -21,6 +21,12 @@ export const registryArtifact = `io.apicurio:apicurio-registry-app:${registryVer
 export const registryJar = `apicurio-registry-app-${registryVersion}-runner.jar`
 
 export type PostgresVersion = 15 | 18
+
+/** Of the container images. The npm packages below are of the same. */
+export const postgresVersions: Readonly<Record<PostgresVersion, string>> = { 15: '15.18', 18: '18.4' }
+
+/** The oldest that examples/python runs on; in a container, where the machine has none. */
+export const pythonVersion = '3.11'
 
 /** npm packages with Postgres's binaries; their exact versions stand in package-lock.json. */
 export const postgresPackages: Readonly<Record<PostgresVersion, string>> = {

@@ -49,7 +49,7 @@ describe('make up, make down', () => {
   test.each([
     [['sideways'], {}, /usage/],
     [['up', '--port', '1'], {}, /usage/],
-    [['up'], { SERVICES: 'docker' }, /not built yet/],
+    [['up'], { SERVICES: 'docker', PATH: '' }, /SERVICES=docker: .*there is no docker.*; start Docker/],
     [['up'], { SERVICES: 'magic' }, /unknown/],
   ])('%j with %j is wrong usage', async (args, env, message) => {
     expect(await run(args, env)).toMatchObject({ code: 2, stderr: expect.stringMatching(message) })
@@ -58,6 +58,9 @@ describe('make up, make down', () => {
   test('without java it says what to install', async () => {
     const outcome = await run(['up'], { PATH: '' })
     expect(outcome).toMatchObject({ code: 1, stderr: expect.stringMatching(/apt-get install default-jre/) })
+    expect(outcome.stderr).toContain(
+      'Not in containers either: no container engine answers (there is no docker).',
+    )
     expect(readFileSync(envFile, 'utf8')).toBe(own)
   })
 })
