@@ -107,6 +107,29 @@ test('control batches and batches without records are stepped over', async () =>
   expect(next).toBe(14n)
 })
 
+test('a record stands where the broker counted it, whatever it says of its own offset', async () => {
+  const batch = stored(simple(3), 7n)
+  const deltaAt = (index: number) => 61 + 3 + index * ((batch.length - 61) / 3)
+  for (const [first, last] of [
+    [0, 0],
+    [7, 7],
+    [1, 100],
+  ]) {
+    // Zigzag: 1 is -1.
+    batch[deltaAt(0)] = first!
+    batch[deltaAt(2)] = last!
+    const { records } = await readAll(batch, 7n)
+    expect(records.map(({ offset, value }) => `${offset}=${value}`)).toEqual(['7=0', '8=1', '9=2'])
+  }
+})
+
+test('in a batch from which records were compacted away, each keeps its own offset', async () => {
+  const batch = stored(simple(3), 7n)
+  batch.writeInt32BE(9, 23)
+  batch[61 + 3 + (2 * (batch.length - 61)) / 3] = 2 * 9
+  expect((await readAll(batch, 7n)).records.map(({ offset }) => offset)).toEqual([7n, 8n, 16n])
+})
+
 test('a batch of 200,000 records comes in chunks', async () => {
   const { records, next } = await readAll(stored(simple(200_000), 0n), 99_999n)
   expect(next).toBe(200_000n)

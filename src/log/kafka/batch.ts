@@ -78,7 +78,10 @@ export function createRecordReader(
   partition: number,
   from: bigint,
 ): RecordReader {
-  const { baseOffset, stampedByLog, timeMs, count } = batch
+  const { baseOffset, next, stampedByLog, timeMs, count } = batch
+  // A broker counts records and does not look at what each says of its own offset: two may say the same, or one that
+  // of another batch. Only in a compacted log are there fewer records than offsets.
+  const hasEveryOffset = next === baseOffset + BigInt(count)
   const cursor: Cursor = { bytes: opened ?? Buffer.alloc(0), at: 0 }
   let index = 0
 
@@ -98,7 +101,8 @@ export function createRecordReader(
     const end = readVarint(cursor) + cursor.at
     cursor.at++
     skipVarint(cursor)
-    const offset = baseOffset + BigInt(readVarint(cursor))
+    const delta = readVarint(cursor)
+    const offset = baseOffset + BigInt(hasEveryOffset ? index : delta)
     const key = readBytes(cursor)
     const value = readBytes(cursor)
     const headers = readHeaders(cursor)
