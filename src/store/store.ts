@@ -220,8 +220,11 @@ export interface SetAsideView {
 /** The reading side, one consistent snapshot from opening to closing. Not its job: formats. */
 export interface StoreReader {
   catalogue(): Promise<Catalogue>
-  /** Every row of a dataset, existing or not, by key text in order of UTF-8 bytes. */
-  rows(dataset: string): AsyncIterable<StoredRow>
+  /**
+   * Every row of a dataset, existing or not, by key text in order of UTF-8 bytes; with `keys` those of them that there
+   * are, in any order; none of the keys stands there twice.
+   */
+  rows(dataset: string, keys?: readonly (readonly string[])[]): AsyncIterable<StoredRow>
   setAside(filter: SetAsideFilter): SetAsideView
   status(): Promise<StoreStatus>
   close(): Promise<void>

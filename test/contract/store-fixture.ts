@@ -181,9 +181,13 @@ export async function prepare(store: Store, ...datasets: readonly Dataset[]): Pr
   if (result.type !== 'committed') throw new Error(`the definitions were not taken: ${result.type}`)
 }
 
-export async function rowsOf(reader: StoreReader, dataset: string): Promise<StoredRow[]> {
+export async function rowsOf(
+  reader: StoreReader,
+  dataset: string,
+  keys?: readonly (readonly string[])[],
+): Promise<StoredRow[]> {
   const rows: StoredRow[] = []
-  for await (const row of reader.rows(dataset)) rows.push(row)
+  for await (const row of reader.rows(dataset, keys)) rows.push(row)
   return rows
 }
 

@@ -97,8 +97,31 @@ export function valueContract(subject: StoreSubject): void {
         const sorted = pairs.toSorted(([a1, a2], [b1, b2]) => compareText(a1!, b1!) || compareText(a2!, b2!))
         expect(rows.map(({ key }) => key)).toEqual(sorted)
         expect(rows.every((row) => row.cells.get('v')?.value === 2n)).toBe(true)
+        // Asked for by their keys they are those, and no others.
+        const some = pairs.filter((_key, i) => i % 3 === 0)
+        const found = await subject.rows('keys', some)
+        expect(found.length).toBe(some.length)
+        expect(new Set(found.map(({ key }) => key.join('\0')))).toEqual(
+          new Set(some.map((key) => key.join('\0'))),
+        )
+        expect(found.every((row) => row.cells.get('v')?.value === 2n)).toBe(true)
       },
     )
+
+    it('rows asked for by key: of those that are not there nothing comes, of none nothing, of absent ones what they are', async () => {
+      const store = subject.store()
+      await prepare(store, datasetOf('some', { columns: { v: 'long' } }))
+      const mutations = [
+        mutationOf('upsert', 'some', 'a', 1, { v: null }),
+        mutationOf('delete', 'some', 'b', 1),
+      ]
+      await store.commit(batchOf(mutations))
+      expect(await subject.rows('some', [])).toEqual([])
+      expect(await subject.rows('some', [['c'], ['A']])).toEqual([])
+      const [gone] = await subject.rows('some', [['c'], ['b']])
+      expect(gone).toMatchObject({ key: ['b'], alive: null })
+      expect((await subject.rows('some', [['a']]))[0]!.cells.get('v')?.value).toBeNull()
+    })
 
     it('names that Postgres has for itself, in any case, are names like all others', async () => {
       const store = subject.store()

@@ -21,7 +21,7 @@ export interface StoreBench {
 export interface StoreSubject {
   store(): Store
   reader(): Promise<StoreReader>
-  rows(dataset: string): Promise<StoredRow[]>
+  rows(dataset: string, keys?: readonly (readonly string[])[]): Promise<StoredRow[]>
   status(): Promise<StoreStatus>
   whole(): Promise<WholeState>
 }
@@ -45,7 +45,7 @@ export function storeContract(name: string, open: () => Promise<StoreBench>): vo
     const subject: StoreSubject = {
       store: () => bench.store(),
       reader: () => bench.reader(),
-      rows: (dataset) => withReader((reader) => rowsOf(reader, dataset)),
+      rows: (dataset, keys) => withReader((reader) => rowsOf(reader, dataset, keys)),
       status: () => withReader((reader) => reader.status()),
       whole: () => withReader(wholeState),
     }

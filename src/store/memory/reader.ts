@@ -3,6 +3,7 @@
 import type { Dataset } from '../../codec/catalogue.ts'
 import { createFold, mergeFold } from '../../crdt/fold.ts'
 import { type Row, rowExists } from '../../crdt/merge.ts'
+import { keyToText } from '../../crdt/mutation.ts'
 import { compareText } from '../../crdt/value.ts'
 import type { SetAsideFilter, SetAsideMessage, StoredRow, StoreReader, StoreStatus } from '../store.ts'
 import { type MemoryDatabase, type MemoryOrigin, stateOf } from './database.ts'
@@ -15,9 +16,11 @@ export function createMemoryReader(database: MemoryDatabase): StoreReader {
   const messages = listSetAside(database)
   return {
     catalogue: async () => catalogue,
-    async *rows(name): AsyncGenerator<StoredRow> {
+    async *rows(name, keys): AsyncGenerator<StoredRow> {
       if (!catalogue.datasets.has(name)) throw new Error(`there is no dataset "${name}"`)
-      const sorted = [...(rows.get(name) ?? [])].sort(([a], [b]) => compareText(a, b))
+      const wanted = keys === undefined ? null : new Set<string>(keys.map(keyToText))
+      const all = [...(rows.get(name) ?? [])]
+      const sorted = all.filter(([text]) => wanted?.has(text) ?? true).sort(([a], [b]) => compareText(a, b))
       for (const [, row] of sorted) yield row
     },
     setAside(filter) {

@@ -1,12 +1,12 @@
 // The reading side: one snapshot of the database, rows by a cursor.
 
 import type { Pool, PoolClient } from 'pg'
-import type { Dataset } from '../../codec/catalogue.ts'
-import type { StoredRow, StoreReader, StoreRefusal } from '../store.ts'
+import type { Column, Dataset } from '../../codec/catalogue.ts'
+import type { StoreReader, StoreRefusal } from '../store.ts'
 import { readCursor } from './cursor.ts'
 import { keyColumnOf, tableOf } from './names.ts'
 import { begin, connect, READ_SNAPSHOT, release } from './pool.ts'
-import { decodeRow, selectList } from './rows.ts'
+import { decodeRow, keyParameters, selectByKeySql, selectList } from './rows.ts'
 import { countSetAside, listSetAside } from './sql/set-aside.ts'
 import { createCatalogueCache, readHead } from './state.ts'
 import { readStatus } from './status.ts'
@@ -38,10 +38,16 @@ function openReader(client: PoolClient): StoreReader {
   let cursors = 0
   return {
     catalogue,
-    async *rows(name) {
+    async *rows(name, keys) {
       const dataset = (await catalogue()).datasets.get(name)
       if (dataset === undefined) throw new Error(`there is no dataset "${name}"`)
-      yield* readRows(client, dataset, `rows_${++cursors}`)
+      const columns = [...dataset.columns.values()]
+      const [sql, parameters] =
+        keys === undefined
+          ? [allRowsSql(dataset, columns), []]
+          : [selectByKeySql(dataset, columns), keyParameters(dataset, keys)]
+      const rows = readCursor(client, `rows_${++cursors}`, sql, parameters)
+      for await (const texts of rows) yield decodeRow(dataset, columns, texts)
     },
     setAside: (filter) => ({
       counts: () => countSetAside(client, filter),
@@ -58,10 +64,8 @@ function openReader(client: PoolClient): StoreReader {
   }
 }
 
-async function* readRows(client: PoolClient, dataset: Dataset, cursor: string): AsyncGenerator<StoredRow> {
-  const columns = [...dataset.columns.values()]
-  const sql = `select ${selectList(dataset, columns)} from ${tableOf(dataset.name)} as t order by ${keyOrder(dataset)}`
-  for await (const texts of readCursor(client, cursor, sql)) yield decodeRow(dataset, columns, texts)
+function allRowsSql(dataset: Dataset, columns: readonly Column[]): string {
+  return `select ${selectList(dataset, columns)} from ${tableOf(dataset.name)} as t order by ${keyOrder(dataset)}`
 }
 
 /** By the bytes of the key texts; where the type's own order is the same, the primary key's index has it. */

@@ -5,7 +5,7 @@ import { Cells } from '../../crdt/cells.ts'
 import type { FoldedRow } from '../../crdt/fold.ts'
 import type { Stamp } from '../../crdt/stamp.ts'
 import { arrayLiteral, NULL_ELEMENT } from './arrays.ts'
-import { keyColumnOf, stampColumnOf, valueColumnOf } from './names.ts'
+import { keyColumnOf, stampColumnOf, tableOf, valueColumnOf } from './names.ts'
 import { sqlTypeOf } from './types.ts'
 
 /** Rows of one dataset and those of its columns that they name, sorted by name so that statement texts repeat. */
@@ -87,6 +87,19 @@ export function keyParameters(dataset: Dataset, keys: readonly (readonly string[
     const { encode } = sqlTypeOf(column)
     return arrayLiteral(keys.map((key) => encode(key[part]!)))
   })
+}
+
+/** The rows of some keys, which are the parameters (`keyParameters`), for `decodeRow`. */
+export function selectByKeySql(dataset: Dataset, columns: readonly Column[]): string {
+  const keyNames = dataset.key.map(({ name }) => keyColumnOf(name))
+  const arrays = dataset.key.map((column, i) => `$${i + 1}::${sqlTypeOf(column).name}[]`)
+  return `select ${selectList(dataset, columns)} from ${tableOf(dataset.name)} as t
+join unnest(${arrays.join(', ')}) as e (${keyNames.join(', ')}) on ${sameKeySql(dataset)}`
+}
+
+/** True where the rows `t` and `e` have one key. */
+export function sameKeySql(dataset: Dataset): string {
+  return dataset.key.map(({ name }) => `t.${keyColumnOf(name)} = e.${keyColumnOf(name)}`).join(' and ')
 }
 
 /** The select list that `decodeRow` reads: everything as text. */

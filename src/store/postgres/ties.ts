@@ -1,22 +1,21 @@
 // Cells of equal stamps and different values: read back under the upsert's row locks, decided by the one merge.
 
 import type { PoolClient } from 'pg'
-import type { Column, Dataset } from '../../codec/catalogue.ts'
 import { Cells } from '../../crdt/cells.ts'
 import type { FoldedRow } from '../../crdt/fold.ts'
 import { cellWins } from '../../crdt/merge.ts'
 import { keyToText } from '../../crdt/mutation.ts'
-import { keyColumnOf, stampColumnOf, tableOf, valueColumnOf } from './names.ts'
+import { stampColumnOf, tableOf, valueColumnOf } from './names.ts'
 import {
   createRowSet,
   decodeRow,
   keyParameters,
   type RowSet,
   rowParameters,
-  selectList,
+  sameKeySql,
+  selectByKeySql,
   unnestSql,
 } from './rows.ts'
-import { sqlTypeOf } from './types.ts'
 
 /** Writes the incoming cells that win over the stored ones of equal stamp, and takes the marks of the upsert away. */
 export async function settleTies(
@@ -56,13 +55,6 @@ function winningCells(incoming: FoldedRow, held: FoldedRow): Cells {
   return winners
 }
 
-function selectByKeySql(dataset: Dataset, columns: readonly Column[]): string {
-  const keyNames = dataset.key.map(({ name }) => keyColumnOf(name))
-  const arrays = dataset.key.map((column, i) => `$${i + 1}::${sqlTypeOf(column).name}[]`)
-  return `select ${selectList(dataset, columns)} from ${tableOf(dataset.name)} as t
-join unnest(${arrays.join(', ')}) as e (${keyNames.join(', ')}) on ${sameKeySql(dataset)}`
-}
-
 function writeWinnersSql(winners: RowSet): string {
   const { dataset, columns } = winners
   const sets = columns.map(({ name }) => {
@@ -71,8 +63,4 @@ function writeWinnersSql(winners: RowSet): string {
   })
   return `update ${tableOf(dataset.name)} as t set ${['tied = null', ...sets].join(', ')}
 from ${unnestSql(winners)} where ${sameKeySql(dataset)}`
-}
-
-function sameKeySql(dataset: Dataset): string {
-  return dataset.key.map(({ name }) => `t.${keyColumnOf(name)} = e.${keyColumnOf(name)}`).join(' and ')
 }
