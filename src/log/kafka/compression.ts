@@ -1,41 +1,45 @@
-// Record batches' compression: what this program can open, with a bound, and a clear word about the rest.
+// Record batches' compression: every codec that Kafka has, with a bound, and a clear word about what does not open.
 
-import { promisify } from 'node:util'
-import { gunzip, zstdDecompress } from 'node:zlib'
+import { openGzip } from './gzip.ts'
+import { openLz4 } from './lz4.ts'
+import { openSnappy } from './snappy.ts'
+import { openZstd } from './zstd.ts'
 
 /** A batch that is larger when decompressed is quarantined whole (wire format). */
 export const BATCH_BYTES_MAX = 64 * 1024 * 1024
 
-const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
-const OPENERS = new Map([
-  ['gzip', promisify<Buffer, { readonly maxOutputLength: number }, Buffer>(gunzip)],
-  ['zstd', promisify<Buffer, { readonly maxOutputLength: number }, Buffer>(zstdDecompress)],
-])
+/** Decompresses all of `bytes`; null when there would be more than `sizeMax` bytes, of which it never holds more. */
+type Open = (bytes: Buffer, sizeMax: number) => Promise<Buffer | null> | Buffer | null
+
+/** By their number, the low three bits of a batch's attributes. */
+const CODECS: readonly { readonly name: string; readonly open: Open }[] = [
+  { name: 'none', open: (bytes, sizeMax) => (bytes.length > sizeMax ? null : bytes) },
+  { name: 'gzip', open: openGzip },
+  { name: 'snappy', open: openSnappy },
+  { name: 'lz4', open: openLz4 },
+  { name: 'zstd', open: openZstd },
+]
 
 /**
- * Decompresses the records of a batch; null when they are more than `BATCH_BYTES_MAX` bytes. `codec` is the low three
- * bits of the batch's attributes. Throws for a codec that cannot be opened: skipping would lose records.
+ * Decompresses the records of a batch; null when they are more than `BATCH_BYTES_MAX` bytes. Takes whatever Kafka's
+ * own consumer takes. Throws for a codec that is unknown and for bytes that do not open: skipping would lose records.
  */
 export async function decompressRecords(
   codec: number,
   bytes: Buffer,
   batchName: () => string,
 ): Promise<Buffer | null> {
-  if (codec === 0) return bytes.length > BATCH_BYTES_MAX ? null : bytes
-  const name = CODECS[codec]
-  const open = OPENERS.get(name ?? '')
-  if (open === undefined) {
-    const remedy =
-      'read it with a version that can, or copy the log; set compression.type of the topic to zstd'
+  const known = CODECS[codec]
+  if (known === undefined) {
+    const remedy = 'read it with a version that can; this one knows none, gzip, snappy, lz4 and zstd'
     throw new Error(
-      `${batchName()} is compressed with ${name ?? `codec ${codec}`}, which this version cannot open; ${remedy}`,
+      `${batchName()} is compressed with codec ${codec}, which this version cannot open; ${remedy}`,
     )
   }
   try {
-    return await open(bytes, { maxOutputLength: BATCH_BYTES_MAX })
+    return await known.open(bytes, BATCH_BYTES_MAX)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return null
-    throw new Error(`${batchName()} does not decompress as ${name}: ${(error as Error).message}`, {
+    throw new Error(`${batchName()} does not decompress as ${known.name}: ${(error as Error).message}`, {
       cause: error,
     })
   }
