@@ -9,9 +9,9 @@ export interface ReasonText {
 /** Reasons to quarantine: whatever the definitions say, the message can never be applied. */
 export const QUARANTINE_REASONS = {
   'no-value': {
-    meaning: 'The record has no value.',
+    meaning: 'The record has no value, or its batch has more than 64 MiB when decompressed.',
     remedy:
-      'Nothing is lost: a log of mutations has no tombstones of its own. Look at what writes to the topic.',
+      'Look at what writes to the topic: every mutation has a value, a delete too, and a batch stays far below 64 MiB.',
   },
   'not-log-time': {
     meaning: 'The record carries its writer’s time instead of the log’s own.',
