@@ -17,8 +17,12 @@ export async function publishGenerated(
 }
 
 export interface Load {
-  /** Stops after the lines that are under way; resolves when the writer has ended well. */
-  stop(): Promise<void>
+  /** Stops after the lines that are under way; gives how many are durable, when the writer has ended well. */
+  stop(): Promise<number>
+  /** Lines that the writer was given so far: more than it has read, and that more than are durable. */
+  written(): number
+  /** What the writer said so far. */
+  stderr(): string
   /** Ends it however it is; for a test that failed. */
   kill(): void
 }
@@ -28,10 +32,12 @@ export function startLoad(log: TestLog, writer: string, seed: number): Load {
   const running: RunningCli = startCli(['publish', '-'], { env: log.env, keepStdin: true })
   const lines = generateLines(writer, seed, 100_000_000)
   let stopped = false
+  let written = 0
   const timer = setInterval(() => {
     if (stopped || running.child.stdin.writableNeedDrain) return
     const some = Array.from({ length: 200 }, () => `${lines.next().value}\n`)
     running.child.stdin.write(some.join(''))
+    written += some.length
   }, 40)
   return {
     kill() {
@@ -42,8 +48,11 @@ export function startLoad(log: TestLog, writer: string, seed: number): Load {
       stopped = true
       clearInterval(timer)
       running.child.stdin.end()
-      const { code, stderr } = await running.ended
+      const { code, stdout, stderr } = await running.ended
       if (code !== 0) throw new Error(`publish ended with ${code}:\n${stderr}`)
+      return JSON.parse(stdout).durable
     },
+    written: () => written,
+    stderr: () => running.stderr(),
   }
 }

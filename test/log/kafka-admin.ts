@@ -68,6 +68,28 @@ export function deleteRecords(brokers: readonly string[], topic: string, partiti
   })
 }
 
+export interface PartitionReplicas {
+  readonly partition: number
+  /** Ids of brokers; the leader is -1 while there is none. */
+  readonly leader: number
+  readonly replicas: readonly number[]
+  readonly inSync: readonly number[]
+}
+
+/** Who has the partitions of a topic, by their number, as some broker of these sees it now. */
+export function replicasOf(brokers: readonly string[], topic: string): Promise<PartitionReplicas[]> {
+  return withAdmin(brokers, async (admin) => {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+    const partitions = topics[0]!.partitions.map(({ partitionId, leader, replicas, isr }) => ({
+      partition: partitionId,
+      leader,
+      replicas,
+      inSync: isr,
+    }))
+    return partitions.sort((a, b) => a.partition - b.partition)
+  })
+}
+
 export async function withProducer<T>(
   brokers: readonly string[],
   options: { readonly transactional: boolean },

@@ -100,6 +100,7 @@ async function codecAt(brokers: readonly string[], topic: string, offset: bigint
     const bytes = { maxBytes: 1, partitionMaxBytes: 1 }
     const request = {
       topic,
+      // Asked by name, as brokers before Kafka 3.1 are.
       topicId: null,
       partitions: [{ partition: 0, offset }],
       maxWaitMs: 1_000,

@@ -3,7 +3,14 @@
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorType, explain, isTransient } from './errors.ts'
-import { type Broker, createCluster, createSocketFactory, type SocketFactory } from './kafkajs.ts'
+import {
+  type Broker,
+  createCluster,
+  createErrorFromCode,
+  createSocketFactory,
+  type SocketFactory,
+} from './kafkajs.ts'
+import { requestMetadata } from './metadata.ts'
 
 /** How to reach a cluster. */
 export interface KafkaConnection {
@@ -13,7 +20,9 @@ export interface KafkaConnection {
 
 export interface TopicPartition {
   readonly partition: number
-  /** The broker that leads it. */
+  /** The id of its topic: another one when the topic was made anew. Null where the brokers are too old to tell. */
+  readonly topicId: string | null
+  /** The broker that leads it; -1 while there is none. */
   readonly leader: number
   readonly replicas: number
 }
@@ -30,6 +39,9 @@ export interface KafkaClient {
   /** Ends every connection at once; requests that wait for an answer fail. */
   close(): Promise<void>
 }
+
+const NO_BROKER = -1
+const LEADER_NOT_AVAILABLE = 5
 
 export interface ClientOptions {
   readonly connection: KafkaConnection
@@ -52,6 +64,7 @@ export function createClient({ connection, clientId, onLog }: ClientOptions): Ka
     brokers: connection.brokers,
     clientId,
     socketFactory,
+    requestMetadata,
     onLog: (line) => isClosed || onLog(line),
   })
   const { brokerPool } = cluster
@@ -71,8 +84,11 @@ export function createClient({ connection, clientId, onLog }: ClientOptions): Ka
       try {
         const { topicMetadata } = await refresh([topic])
         const found = topicMetadata.find((metadata) => metadata.topic === topic)
-        const partitions = (found?.partitionMetadata ?? []).map(({ partitionId, leader, replicas }) => ({
+        if (found === undefined) return null
+        if (found.topicErrorCode !== 0) throw createErrorFromCode(found.topicErrorCode)
+        const partitions = found.partitionMetadata.map(({ partitionId, leader, replicas }) => ({
           partition: partitionId,
+          topicId: found.topicId ?? null,
           leader,
           replicas: replicas.length,
         }))
@@ -84,6 +100,7 @@ export function createClient({ connection, clientId, onLog }: ClientOptions): Ka
     },
     async broker(nodeId) {
       await connected()
+      if (nodeId === NO_BROKER) throw createErrorFromCode(LEADER_NOT_AVAILABLE)
       return brokerPool.findBroker({ nodeId })
     },
     async anyBroker() {

@@ -27,6 +27,10 @@ const REMEDIES: ReadonlyMap<string, string> = new Map([
   ['MESSAGE_TOO_LARGE', 'raise max.message.bytes of the topic to 1048588 or more (kafka-configs)'],
   ['RECORD_LIST_TOO_LARGE', 'raise segment.bytes of the topic (kafka-configs)'],
   ['UNKNOWN_TOPIC_OR_PARTITION', 'run `spindexer log create`'],
+  [
+    'LEADER_NOT_AVAILABLE',
+    'bring back the brokers that have this partition: none of those that have all of it is there',
+  ],
   ['NOT_ENOUGH_REPLICAS', 'bring back brokers: fewer than min.insync.replicas have the topic'],
   ['NOT_ENOUGH_REPLICAS_AFTER_APPEND', 'bring back brokers: fewer than min.insync.replicas have the topic'],
 ])

@@ -1,9 +1,12 @@
-// The requests whose answers are read here and not by KafkaJS: fetch (version 11) and produce (version 7).
+// The requests whose answers are read here and not by KafkaJS: fetch (version 13, or 11) and produce (version 7).
 
-import { type Broker, createEncoder, type Exchange } from './kafkajs.ts'
+import { type Broker, createEncoder, createErrorFromCode, type Encoder, type Exchange } from './kafkajs.ts'
+import { createWireReader, writeUuid } from './wire.ts'
 
 export interface FetchRequest {
   readonly topic: string
+  /** As the layout said: a broker that knows ids then answers for this very topic, not for one that was made anew. */
+  readonly topicId: string | null
   readonly partitions: readonly { readonly partition: number; readonly offset: bigint }[]
   /** How long the broker may hold the answer back while there is nothing new; 0: it answers at once. */
   readonly maxWaitMs: number
@@ -31,6 +34,9 @@ export interface ProducedPartition {
 
 const PRODUCE = 0
 const FETCH = 1
+const FETCH_BY_NAME = 11
+/** From Kafka 3.1 on. */
+const FETCH_BY_ID = 13
 const READ_UNCOMMITTED = 0
 const NO_SESSION_EPOCH = -1
 const ALL_REPLICAS = -1
@@ -40,26 +46,49 @@ const ALL_REPLICAS = -1
  * if it is larger than `maxBytes`.
  */
 export function fetchRecords(broker: Broker, request: FetchRequest): Promise<FetchedPartition[]> {
-  const encode = async () => {
-    const encoder = createEncoder(128 + request.partitions.length * 28)
-      .writeInt32(-1)
-      .writeInt32(request.maxWaitMs)
-      .writeInt32(1)
-      .writeInt32(request.maxBytes)
-      .writeInt8(READ_UNCOMMITTED)
-      .writeInt32(0)
-      .writeInt32(NO_SESSION_EPOCH)
-      .writeInt32(1)
-      .writeString(request.topic)
-      .writeInt32(request.partitions.length)
-    for (const { partition, offset } of request.partitions) {
-      encoder.writeInt32(partition).writeInt32(-1).writeInt64(String(offset)).writeInt64('-1')
-      encoder.writeInt32(request.partitionMaxBytes)
-    }
-    return encoder.writeInt32(0).writeString('')
+  const { topicId } = request
+  if (topicId === null || (broker.versions[FETCH]?.maxVersion ?? 0) < FETCH_BY_ID) {
+    const encode = async () => encodeFetchByName(request)
+    const decode = async (payload: Buffer) => readFetchAnswer(payload)
+    return send(broker, { apiKey: FETCH, apiVersion: FETCH_BY_NAME, apiName: 'Fetch', encode }, decode)
   }
-  const decode = async (payload: Buffer) => readFetchAnswer(payload)
-  return send(broker, { apiKey: FETCH, apiVersion: 11, apiName: 'Fetch', encode }, decode)
+  const encode = async () => encodeFetchById(request, topicId)
+  const decode = async (payload: Buffer) => readFetchAnswerById(payload)
+  return send(broker, { apiKey: FETCH, apiVersion: FETCH_BY_ID, apiName: 'Fetch', encode }, decode)
+}
+
+function startFetch({ partitions, ...request }: FetchRequest, encoder: Encoder): Encoder {
+  return encoder
+    .writeInt32(-1)
+    .writeInt32(request.maxWaitMs)
+    .writeInt32(1)
+    .writeInt32(request.maxBytes)
+    .writeInt8(READ_UNCOMMITTED)
+    .writeInt32(0)
+    .writeInt32(NO_SESSION_EPOCH)
+}
+
+function encodeFetchByName(request: FetchRequest): Encoder {
+  const encoder = startFetch(request, createEncoder(128 + request.partitions.length * 28))
+    .writeInt32(1)
+    .writeString(request.topic)
+    .writeInt32(request.partitions.length)
+  for (const { partition, offset } of request.partitions) {
+    encoder.writeInt32(partition).writeInt32(-1).writeInt64(String(offset)).writeInt64('-1')
+    encoder.writeInt32(request.partitionMaxBytes)
+  }
+  return encoder.writeInt32(0).writeString('')
+}
+
+function encodeFetchById(request: FetchRequest, topicId: string): Encoder {
+  // The first byte belongs to the header: no tagged fields.
+  const encoder = startFetch(request, createEncoder(128 + request.partitions.length * 33).writeUVarInt(0))
+  writeUuid(encoder.writeUVarInt(2), topicId).writeUVarInt(request.partitions.length + 1)
+  for (const { partition, offset } of request.partitions) {
+    encoder.writeInt32(partition).writeInt32(-1).writeInt64(String(offset)).writeInt32(-1).writeInt64('-1')
+    encoder.writeInt32(request.partitionMaxBytes).writeUVarInt(0)
+  }
+  return encoder.writeUVarInt(0).writeUVarInt(1).writeUVarIntString('').writeUVarInt(0)
 }
 
 /** Appends one batch to each partition; answered when every in-sync replica has it. */
@@ -136,6 +165,40 @@ function readFetchAnswer(payload: Buffer): FetchedPartition[] {
     }
   }
   return partitions
+}
+
+/** https://kafka.apache.org/protocol#The_Messages_Fetch, version 13. */
+function readFetchAnswerById(payload: Buffer): FetchedPartition[] {
+  const reader = createWireReader(payload)
+  reader.tags()
+  reader.int32()
+  const errorCode = reader.int16()
+  reader.int32()
+  const topics = reader.array(() => {
+    reader.uuid()
+    const partitions = reader.array(() => {
+      const partition = reader.int32()
+      const partitionError = reader.int16()
+      const end = reader.int64()
+      // Behind it: the last stable offset, the log's first offset, then aborted transactions, which we read too.
+      reader.int64()
+      reader.int64()
+      reader.array(() => {
+        reader.int64()
+        reader.int64()
+        reader.tags()
+      })
+      reader.int32()
+      const bytes = reader.bytes()
+      reader.tags()
+      return { partition, errorCode: errorCode || partitionError, end, bytes }
+    })
+    reader.tags()
+    return partitions
+  })
+  // An error of the whole comes without partitions.
+  if (errorCode !== 0 && topics.length === 0) throw createErrorFromCode(errorCode)
+  return topics.flat()
 }
 
 /** https://kafka.apache.org/protocol#The_Messages_Produce, version 7. */

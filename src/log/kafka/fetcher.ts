@@ -16,6 +16,8 @@ export type Item =
 
 export interface Assignment {
   readonly topic: string
+  /** False for a topic that is not, by its id, the one that the checks have seen last. */
+  readonly isChecked: (topic: string, topicId: string | null) => boolean
   /** Positions by partition (of the port: DEFINITIONS is one). */
   readonly positions: ReadonlyMap<number, bigint>
 }
@@ -44,11 +46,12 @@ export async function fetchAssignment(
     let failure: unknown = null
     let isProgress = false
     try {
-      const leaders = await findLeaders(client, assignment)
-      if (leaders === null) throw createErrorFromCode(3)
-      const round = { failure: null as unknown, isProgress: false }
+      const found = await findLeaders(client, assignment)
+      if (found === null) throw createErrorFromCode(3)
+      if (!assignment.isChecked(found.topic, found.topicId)) state.interrupt()
+      const round: Round = { topicId: found.topicId, failure: null, isProgress: false }
       await Promise.all(
-        leaders.map(([node, partitions]) => fetchFrom(client, node, partitions, state, round, signal)),
+        found.leaders.map(([node, partitions]) => fetchFrom(client, node, partitions, state, round, signal)),
       )
       ;({ failure, isProgress } = round)
     } catch (error) {
@@ -69,6 +72,13 @@ export async function fetchAssignment(
 }
 
 type State = ReturnType<typeof createState>
+
+/** From one look at who leads to the next. */
+interface Round {
+  readonly topicId: string | null
+  failure: unknown
+  isProgress: boolean
+}
 
 /** Where each partition stands, and what its answers become. */
 function createState(
@@ -117,7 +127,8 @@ function createState(
 
 /** By leader, the partitions that it leads; null when the topic, or a partition of it, is not there. */
 async function findLeaders(client: KafkaClient, { topic, positions }: Assignment) {
-  const layout = await client.layout(partitionToPlace(topic, [...positions.keys()][0]!).topic)
+  const name = partitionToPlace(topic, [...positions.keys()][0]!).topic
+  const layout = await client.layout(name)
   if (layout === null) return null
   const partitionsByLeader = new Map<number, number[]>()
   for (const partition of positions.keys()) {
@@ -127,7 +138,7 @@ async function findLeaders(client: KafkaClient, { topic, positions }: Assignment
     const led = partitionsByLeader.get(found.leader) ?? []
     partitionsByLeader.set(found.leader, [...led, partition])
   }
-  return [...partitionsByLeader]
+  return { topic: name, topicId: layout[0]?.topicId ?? null, leaders: [...partitionsByLeader] }
 }
 
 /** Fetches from one leader until it fails, or another one does: then all leaders are looked up again. */
@@ -136,7 +147,7 @@ async function fetchFrom(
   node: number,
   partitions: readonly number[],
   state: State,
-  round: { failure: unknown; isProgress: boolean },
+  round: Round,
   signal: AbortSignal,
 ): Promise<void> {
   const numbers = new Map(
@@ -157,6 +168,7 @@ async function fetchFrom(
       const partitionMaxBytes = Math.max(PARTITION_BYTES_MIN, Math.floor(FETCH_BYTES_MAX / asked.length))
       const request = {
         topic,
+        topicId: round.topicId,
         partitions: asked,
         maxWaitMs: MAX_WAIT_MS,
         maxBytes: FETCH_BYTES_MAX,

@@ -28,6 +28,8 @@ export interface Encoder {
   writeInt64(value: string): Encoder
   writeString(value: string | null): Encoder
   writeBytes(value: Buffer): Encoder
+  writeUVarInt(value: number): Encoder
+  writeUVarIntString(value: string | null): Encoder
 }
 
 export interface GroupMember {
@@ -38,6 +40,8 @@ export interface GroupMember {
 /** One broker: KafkaJS's requests that suit us, and `connectionPool.send` for those of our own. */
 export interface Broker {
   readonly nodeId: number
+  /** Asks for topics by name; for all of them when there are no names. */
+  metadata(topics: readonly string[]): Promise<Metadata>
   readonly versions: Readonly<Record<number, { readonly minVersion: number; readonly maxVersion: number }>>
   readonly connectionPool: { send<T>(exchange: Exchange<T>): Promise<T> }
   disconnect(): Promise<void>
@@ -119,6 +123,9 @@ export interface Metadata {
   readonly controllerId: number
   readonly topicMetadata: readonly {
     readonly topic: string
+    /** 32 hex digits; absent or null where the broker is too old to tell. */
+    readonly topicId?: string | null
+    readonly topicErrorCode: number
     readonly partitionMetadata: readonly PartitionMetadata[]
   }[]
 }
@@ -130,6 +137,7 @@ export interface Cluster {
     findConnectedBroker(): Promise<Broker>
     findBroker(options: { readonly nodeId: number }): Promise<Broker>
     removeBroker(address: { readonly host: string; readonly port: number }): void
+    createBroker(options: unknown): Broker
   }
   connect(): Promise<void>
   disconnect(): Promise<void>
@@ -200,7 +208,18 @@ queue.scheduleCheckPendingRequests = function (this: RequestQueue) {
   if (this.pending.length > 0) schedule.call(this)
 }
 
-export const createErrorFromCode = errorFromCode
+/** What came after KafkaJS: topics are known by ids, and one that was deleted or made anew has not the one asked for. */
+const NEWER_ERRORS: ReadonlyMap<number, { readonly type: string; readonly message: string }> = new Map([
+  [100, { type: 'UNKNOWN_TOPIC_ID', message: 'The topic was deleted, or made anew' }],
+  [103, { type: 'INCONSISTENT_TOPIC_ID', message: 'The topic was made anew' }],
+])
+
+export function createErrorFromCode(code: number): KafkaError {
+  const newer = NEWER_ERRORS.get(code)
+  return newer === undefined
+    ? errorFromCode(code)
+    : Object.assign(new Error(newer.message), newer, { retriable: true })
+}
 export const crc32C = crc32COfKafkaJs
 
 export function createEncoder(size?: number): Encoder {
@@ -211,16 +230,20 @@ export function createSocketFactory(): SocketFactory {
   return defaultSocketFactory()
 }
 
-/** A cluster that prints nothing and retries next to nothing: who calls it knows what is worth waiting for. */
+/**
+ * A cluster that prints nothing and retries next to nothing: who calls it knows what is worth waiting for.
+ * `requestMetadata` takes the place of KafkaJS's own request, unless it answers null.
+ */
 export function createCluster(options: {
   readonly brokers: readonly string[]
   readonly clientId: string
   readonly socketFactory: SocketFactory
+  readonly requestMetadata: (broker: Broker, topics: readonly string[]) => Promise<Metadata> | null
   readonly onLog: (line: string) => void
 }): Cluster {
   const write = ({ namespace, label, log }: LogEntry) =>
     options.onLog(`kafkajs ${label.toLowerCase()} [${namespace}] ${log.message}`)
-  return new ClusterOfKafkaJs({
+  const cluster = new ClusterOfKafkaJs({
     logger: createLogger({ level: LEVELS.WARN, logCreator: () => write }),
     socketFactory: options.socketFactory,
     brokers: options.brokers,
@@ -233,6 +256,15 @@ export function createCluster(options: {
     // One attempt for each address of the list, since each attempt takes the next one.
     retry: { retries: options.brokers.length, initialRetryTime: 50, maxRetryTime: 500 },
   })
+  const { brokerPool } = cluster
+  const createBroker = brokerPool.createBroker
+  brokerPool.createBroker = (ofBroker) => {
+    const broker = createBroker(ofBroker)
+    const ask = broker.metadata.bind(broker)
+    broker.metadata = async (topics) => (await options.requestMetadata(broker, topics)) ?? ask(topics)
+    return broker
+  }
+  return cluster
 }
 
 /** What a member of a group says of itself, and what it is told: the consumer protocol, so that tools can show it. */

@@ -2,7 +2,7 @@
 
 import type { Appended, Log } from '../log.ts'
 import { createAppender } from './appender.ts'
-import { createClient, type KafkaConnection, withRetry } from './client.ts'
+import { createClient, type KafkaClient, type KafkaConnection, withRetry } from './client.ts'
 import { describeKafkaLog, kafkaLogName } from './describe.ts'
 import { appendFirst } from './first.ts'
 import { pickRecords } from './picker.ts'
@@ -33,11 +33,23 @@ export function createKafkaLog({ connection, topic, onLog }: KafkaLogOptions): K
   const appender = createAppender({ client, topic, signal, onLog })
   const name = kafkaLogName(topic, connection.brokers)
   const readers = new Set<Promise<void>>()
+  const describedIds = new Map<string, string | null>()
+  // Noted before the topic's content is looked at: what is made anew behind the look has another id when it is read.
+  const noted: KafkaClient = {
+    ...client,
+    async layout(one) {
+      const layout = await client.layout(one)
+      if (layout !== null) describedIds.set(one, layout[0]?.topicId ?? null)
+      return layout
+    },
+  }
+  const isChecked = (one: string, id: string | null) =>
+    id === null || !describedIds.has(one) || describedIds.get(one) === id
   const ask = <T>(attempt: string, question: () => Promise<T>): Promise<T> =>
     withRetry(attempt, { forMs: ASK_MS, signal }, question)
 
   return {
-    describe: () => ask(`describing ${name}`, () => describeKafkaLog(client, topic, connection.brokers)),
+    describe: () => ask(`describing ${name}`, () => describeKafkaLog(noted, topic, connection.brokers)),
     async append(records, options) {
       if (options?.onlyFirst !== true) return appender.append(records)
       const answers: Appended[] = []
@@ -57,7 +69,7 @@ export function createKafkaLog({ connection, topic, onLog }: KafkaLogOptions): K
         ended.then(() => readers.delete(ended))
       }
       const either = AbortSignal.any([options.signal, signal])
-      yield* readKafka({ ...options, signal: either, connection, topic, onLog, onStart })
+      yield* readKafka({ ...options, signal: either, connection, topic, isChecked, onLog, onStart })
     },
     pick: (pointers) => ask(`reading ${name}`, () => pickRecords(client, topic, pointers)),
     groupMembers: (group) =>

@@ -8,6 +8,7 @@ import { type Broker, createErrorFromCode } from './kafkajs.ts'
 import { describePlace, partitionToPlace, type TopicPlace } from './topic.ts'
 
 const OFFSET_OUT_OF_RANGE = 1
+const OFFSET_NOT_AVAILABLE = 78
 const FETCH_BYTES = 1024 * 1024
 const EARLIEST = '-2'
 const LATEST = '-1'
@@ -25,9 +26,13 @@ export async function pickRecords(
     const offsets = wanted.map(({ offset }) => offset).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
     const place = partitionToPlace(topic, partition)
     if (!layouts.has(place.topic)) layouts.set(place.topic, await client.layout(place.topic))
-    const leader = layouts.get(place.topic)?.find((one) => one.partition === place.partition)?.leader
-    if (leader === undefined) continue
-    found.set(partition, await pickFromPartition(await client.broker(leader), partition, place, offsets))
+    const at = layouts.get(place.topic)?.find((one) => one.partition === place.partition)
+    if (at === undefined) continue
+    const broker = await client.broker(at.leader)
+    found.set(
+      partition,
+      await pickFromPartition(broker, partition, { ...place, topicId: at.topicId }, offsets),
+    )
   }
   return pointers.map(({ partition, offset }) => found.get(partition)?.get(offset) ?? null)
 }
@@ -36,7 +41,7 @@ export async function pickRecords(
 async function pickFromPartition(
   broker: Broker,
   partition: number,
-  place: TopicPlace,
+  place: TopicPlace & { readonly topicId: string | null },
   offsets: readonly bigint[],
 ): Promise<ReadonlyMap<bigint, LogRecord>> {
   const found = new Map<bigint, LogRecord>()
@@ -46,6 +51,7 @@ async function pickFromPartition(
     const from = offsets[index]!
     const [fetched] = await fetchRecords(broker, {
       topic: place.topic,
+      topicId: place.topicId,
       partitions: [{ partition: place.partition, offset: from }],
       maxWaitMs: 0,
       maxBytes: bytes,
@@ -62,6 +68,7 @@ async function pickFromPartition(
       place: describePlace(place),
     }
     const next = answerNext(answer)
+    if (next === from) await assertEnd(broker, place, from)
     const wanted = new Set([from])
     for (; index < offsets.length && offsets[index]! < next; index++) wanted.add(offsets[index]!)
     for await (const { records } of answerToChunks(answer)) {
@@ -69,6 +76,16 @@ async function pickFromPartition(
     }
   }
   return found
+}
+
+/**
+ * Makes sure that nothing is there because nothing is behind it. A broker that became the leader just now may not know
+ * yet how far the others are: it answers with nothing to a fetch of what has long been durable, but with an error when
+ * it is asked for the end (KIP-207).
+ */
+async function assertEnd(broker: Broker, { topic, partition }: TopicPlace, from: bigint): Promise<void> {
+  const end = (await askOffsets(broker, topic, [partition], LATEST)).get(partition)!
+  if (end > from) throw createErrorFromCode(OFFSET_NOT_AVAILABLE)
 }
 
 /**
@@ -98,15 +115,24 @@ export async function findEnds(
   const ends = new Map<number, Ends>()
   for (const [leader, led] of Map.groupBy(layout, (one) => one.leader)) {
     const broker = await client.broker(leader)
-    const ask = async (timestamp: string) => {
-      const partitions = led.map(({ partition }) => ({ partition, timestamp }))
-      // Isolation level 0: the end of what is durable, open transactions included.
-      const { responses } = await broker.listOffsets({ isolationLevel: 0, topics: [{ topic, partitions }] })
-      return new Map(responses[0]!.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]))
-    }
-    const [first, end] = [await ask(EARLIEST), await ask(LATEST)]
+    const numbers = led.map(({ partition }) => partition)
+    const first = await askOffsets(broker, topic, numbers, EARLIEST)
+    const end = await askOffsets(broker, topic, numbers, LATEST)
     for (const { partition } of led)
       ends.set(partition, { first: first.get(partition)!, end: end.get(partition)! })
   }
   return ends
+}
+
+/** By partition. Throws for the whole when one of them has an error. */
+async function askOffsets(
+  broker: Broker,
+  topic: string,
+  numbers: readonly number[],
+  timestamp: typeof EARLIEST | typeof LATEST,
+): Promise<ReadonlyMap<number, bigint>> {
+  const partitions = numbers.map((partition) => ({ partition, timestamp }))
+  // Isolation level 0: the end of what is durable, open transactions included.
+  const { responses } = await broker.listOffsets({ isolationLevel: 0, topics: [{ topic, partitions }] })
+  return new Map(responses[0]!.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]))
 }

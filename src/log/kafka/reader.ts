@@ -5,12 +5,13 @@ import { createChannel } from '../channel.ts'
 import type { LogEvent, ReadOptions } from '../log.ts'
 import { answerToChunks } from './chunks.ts'
 import { createClient, type KafkaClient, type KafkaConnection, withRetry } from './client.ts'
-import { type Item as FetchedItem, fetchAssignment, PREFETCH_BYTES_MAX } from './fetcher.ts'
+import { type Assignment, type Item as FetchedItem, fetchAssignment, PREFETCH_BYTES_MAX } from './fetcher.ts'
 import { keepMembership } from './group.ts'
 
 export interface ReaderOptions extends ReadOptions {
   readonly connection: KafkaConnection
   readonly topic: string
+  readonly isChecked: Assignment['isChecked']
   readonly onLog: (line: string) => void
   /** Is given a promise that resolves once nothing of this reading is left. */
   readonly onStart: (ended: Promise<void>) => void
@@ -25,7 +26,7 @@ const START_MS = 30_000
 
 /** Reads over connections of its own, since a fetch that waits for records holds up what stands behind it. */
 export async function* readKafka(options: ReaderOptions): AsyncGenerator<LogEvent> {
-  const { connection, scope, topic, onLog } = options
+  const { connection, scope, topic, isChecked, onLog } = options
   const stop = new AbortController()
   const signal = AbortSignal.any([options.signal, stop.signal])
   const clientId = scope.type === 'group' ? scope.member : 'spindexer'
@@ -68,7 +69,7 @@ export async function* readKafka(options: ReaderOptions): AsyncGenerator<LogEven
         const positions = await options.positions(item.partitions)
         const known = new Map(item.partitions.map((partition) => [partition, positions.get(partition) ?? 0n]))
         if (known.size > 0)
-          run(fetchAssignment(client, { topic, positions: known }, channel, item.signal, onLog))
+          run(fetchAssignment(client, { topic, isChecked, positions: known }, channel, item.signal, onLog))
       }
     }
   } finally {
