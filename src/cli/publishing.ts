@@ -7,6 +7,7 @@ import type { Origin } from '../crdt/stamp.ts'
 import { type CheckResult, checkSource } from '../writer/check.ts'
 import { createEncoder, type Framing } from '../writer/framing.ts'
 import { readBytes } from '../writer/lines.ts'
+import type { OnlyChanged } from '../writer/only-changed.ts'
 import { orderTies } from '../writer/order.ts'
 import { registerMutationSchema } from '../writer/registry.ts'
 import { type SendResult, sendSource } from '../writer/send.ts'
@@ -14,6 +15,7 @@ import { createSession, type Session } from '../writer/session.ts'
 import type { LineProblem, Source } from '../writer/source.ts'
 import { findStart } from '../writer/start.ts'
 import { createTieCheck } from '../writer/ties.ts'
+import { compareWords, requireComparable, withOnlyChanged } from './comparing.ts'
 import type { Context } from './context.ts'
 import { explainError, Failure, usageFailure } from './errors.ts'
 import { type CheckedLog, readAllDefinitions, withCheckedLog, withDatabase } from './log-access.ts'
@@ -24,6 +26,8 @@ export interface PublishOptions {
   readonly dryRun?: boolean
   /** What decides between lines of one timestamp: nothing unless set (they are refused where they disagree). */
   readonly ties?: 'order'
+  /** The one dataset of the source, of which only those rows are sent that the node of DATABASE_URL has otherwise. */
+  readonly onlyChangedIn?: string
 }
 
 /** Rows of a stream whose timestamps are remembered, to find lines that contradict each other. */
@@ -44,6 +48,7 @@ export async function publishFrom(
       'write it into a file and publish that',
     )
   }
+  if (options.onlyChangedIn !== undefined) requireComparable(context, isStream)
   await withCheckedLog(context, async (checked) => {
     const { catalogue } = await readAllDefinitions(context, checked.log, checked.genesis.logId)
     const lines = createSource(() => readBytes(path, context.io.stdin), catalogue)
@@ -53,13 +58,28 @@ export async function publishFrom(
       isStream && options.dryRun !== true
         ? null
         : await checkWhole(context, source, { path, isStream, latestNs: latestNs(), options })
-    if (options.dryRun === true) {
-      context.out.say(`${countOf(check!.valid, 'message')} could be published. Nothing was sent.`)
-      return
+    const finish = async (left: Source, compared: OnlyChanged | null): Promise<void> => {
+      if (options.dryRun === true) return sayDryRun(context, check!.valid, compared)
+      const session = await openSession(context, checked, check === null || check.unstamped > 0)
+      const total = compared === null ? (check?.valid ?? null) : null
+      await send(context, { source: left, session, path, total, latestNs, options, compared })
     }
-    const session = await openSession(context, checked, check === null || check.unstamped > 0)
-    await send(context, { source, session, path, total: check?.valid ?? null, latestNs, options })
+    const { onlyChangedIn } = options
+    if (onlyChangedIn === undefined) return finish(source, null)
+    await withOnlyChanged(context, checked, { dataset: onlyChangedIn, source }, (compared) =>
+      finish(compared.source, compared),
+    )
   })
+}
+
+async function sayDryRun({ out }: Context, valid: number, compared: OnlyChanged | null): Promise<void> {
+  if (compared === null) {
+    out.say(`${countOf(valid, 'message')} could be published. Nothing was sent.`)
+    return
+  }
+  for await (const _entries of compared.source());
+  out.say(`Of ${countOf(valid, 'row')}: ${compareWords(compared.counts())}. Nothing was sent.`)
+  if (out.json) await out.record({ durable: 0, skipped: 0, ...compared.counts() })
 }
 
 function nowNs(): bigint {
@@ -152,11 +172,12 @@ interface SendContext {
   readonly total: number | null
   readonly latestNs: () => bigint
   readonly options: PublishOptions
+  readonly compared: OnlyChanged | null
 }
 
 async function send(
   context: Context,
-  { source, session, path, total, latestNs, options }: SendContext,
+  { source, session, path, total, latestNs, options, compared }: SendContext,
 ): Promise<void> {
   const { io, out } = context
   const isStream = path === '-'
@@ -175,9 +196,11 @@ async function send(
   const durable = `${countOf(result.durable, 'message')} durable in the log`
   if (result.type === 'done') {
     const skipped = result.skipped === 0 ? '' : `; ${countOf(result.skipped, 'line')} left out`
-    out.say(`${durable}, ${formatCount(rate)}/s${skipped}.`)
+    const rows = compared === null ? '' : `; of the rows ${compareWords(compared.counts())}`
+    out.say(`${durable}, ${formatCount(rate)}/s${skipped}${rows}.`)
     if (isStream && result.skipped > 0) out.say(listProblems(result.skippedProblems, result.skipped))
-    if (out.json) await out.record({ durable: result.durable, skipped: result.skipped })
+    if (out.json)
+      await out.record({ durable: result.durable, skipped: result.skipped, ...compared?.counts() })
     return
   }
   throw explainEnd(result, durable, path)

@@ -11,6 +11,7 @@ import { requireDataset } from './datasets-show.ts'
 
 interface Options extends PublishOptions {
   readonly timestamp?: string
+  readonly onlyChanged?: boolean
 }
 
 export function addImportCommand(parent: Command, io: Io): void {
@@ -26,15 +27,21 @@ export function addImportCommand(parent: Command, io: Io): void {
       '--timestamp <time>',
       'the time of every row: with it an import can be repeated and is the same messages (default: now)',
     )
+    .option(
+      '--only-changed',
+      'send only what differs from the rows of the node of DATABASE_URL: new rows, and changed columns',
+    )
     .option('--skip-invalid', 'leave rows out that cannot be published, instead of refusing the file')
     .option('--dry-run', 'check only, send nothing')
     .addHelpText('after', HELP)
     .action(async (name: string, path: string, options: Options, command: Command) => {
       const context = createContext(io, command)
       const timeNs = readTime(options.timestamp)
-      if (timeNs !== null && options.dryRun !== true) context.out.say(REPEATABLE)
+      const isComparing = options.onlyChanged === true
+      if (timeNs !== null && options.dryRun !== true && !isComparing) context.out.say(REPEATABLE)
       const createSource = /\.csv(\.gz)?$/i.test(path) ? createCsvRowSource : createRowSource
-      await publishFrom(context, path, options, (open, catalogue) =>
+      const all = isComparing ? { ...options, onlyChangedIn: name } : options
+      await publishFrom(context, path, all, (open, catalogue) =>
         createSource(open, requireDataset(catalogue, name), timeNs),
       )
     })
@@ -58,6 +65,14 @@ numbers in digits, exactly as they stand; json as JSON; bytes as base64 or Postg
 \\x hex; times with a zone. So what Postgres's COPY ... TO ... (FORMAT csv, HEADER) writes
 can be imported.
 
+With --only-changed a row that the node has as it stands in the file is not sent; of a
+row that it has otherwise only the columns that differ are, so that what others write to
+the other columns meanwhile is kept; a row that it does not have is sent whole. A column
+that nothing has set counts as null. Rows that the file does not have are left alone:
+nothing is deleted. What is compared is this node's state at that moment: it should have
+caught up (\`spindexer run --until-end\`), and what is on its way to it is not seen.
+
 Examples:
   $ spindexer import tracks tracks.jsonl.gz --timestamp 2022-11-01T00:00:00Z
-  $ spindexer import tracks tracks.csv`
+  $ spindexer import tracks tracks.csv
+  $ spindexer import tracks tracks.csv --only-changed --dry-run`
