@@ -13,6 +13,7 @@ import { type ProducedPartition, produceBatches } from './exchange.ts'
 import { createErrorFromCode } from './kafkajs.ts'
 import { type Call, createLane, type Lane, type Producer } from './lanes.ts'
 import { describePlace, partitionToPlace } from './topic.ts'
+import { createTrouble } from './trouble.ts'
 
 export interface Appender {
   /** See `Log.append`. */
@@ -24,6 +25,8 @@ export interface AppenderOptions {
   readonly topic: string
   readonly signal: AbortSignal
   readonly onLog: (line: string) => void
+  /** Words for people, while nothing could be appended for some seconds. */
+  readonly onTrouble: (text: string) => void
 }
 
 /** As long as Kafka's own producer tries (delivery.timeout.ms). */
@@ -48,7 +51,8 @@ interface Outcome {
   readonly error: unknown
 }
 
-export function createAppender({ client, topic, signal, onLog }: AppenderOptions): Appender {
+export function createAppender({ client, topic, signal, onLog, onTrouble }: AppenderOptions): Appender {
+  const trouble = createTrouble(onTrouble)
   const lanes = new Map<number, Lane>()
   const layouts = new Map<string, readonly TopicPartition[]>()
   let producer: Producer | null = null
@@ -111,8 +115,10 @@ export function createAppender({ client, topic, signal, onLog }: AppenderOptions
     onLog(`appending to ${describePlace(lane.place)}: ${(error as Error).message}`)
     const explained = explain(`appending to ${describePlace(lane.place)}`, error)
     if (NEW_PRODUCER.has(type)) needsProducer = true
-    if (NEW_PRODUCER.has(type) || isTransient(error)) expire(lane, explained)
-    else {
+    if (NEW_PRODUCER.has(type) || isTransient(error)) {
+      trouble.failed(explained)
+      expire(lane, explained)
+    } else {
       const calls = lane.headCalls()
       lane.fail(explained, (call) => calls.has(call))
       needsProducer = true
@@ -136,6 +142,7 @@ export function createAppender({ client, topic, signal, onLog }: AppenderOptions
     } catch (error) {
       onLog(`appending to kafka topic "${topic}": ${(error as Error).message}`)
       const explained = explain(`appending to kafka topic "${topic}"`, error)
+      if (isTransient(error)) trouble.failed(explained)
       for (const lane of busy) {
         if (isTransient(error)) expire(lane, explained)
         else lane.fail(explained, () => true)
@@ -156,6 +163,7 @@ export function createAppender({ client, topic, signal, onLog }: AppenderOptions
       const busy = [...lanes.values()].filter((lane) => lane.hasWork())
       if (busy.length === 0 || signal.aborted) break
       attempt = (await round(busy)) ? 0 : attempt + 1
+      if (attempt === 0) trouble.passed()
       if (attempt > 0) await pause(Math.min(25 * 2 ** attempt, 1_000), signal)
     }
     isWorking = false

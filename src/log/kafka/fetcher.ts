@@ -8,6 +8,7 @@ import { errorType, explain, isTransient } from './errors.ts'
 import { type FetchedPartition, fetchRecords } from './exchange.ts'
 import { createErrorFromCode } from './kafkajs.ts'
 import { describePlace, partitionToPlace } from './topic.ts'
+import type { Trouble } from './trouble.ts'
 
 /** What waits for who reads: an event as it is, or an answer that has still to be opened, if its assignment holds. */
 export type Item =
@@ -38,9 +39,9 @@ export async function fetchAssignment(
   assignment: Assignment,
   channel: Pick<Channel<Item>, 'push' | 'room'>,
   signal: AbortSignal,
-  onLog: (line: string) => void,
+  { onLog, trouble }: { readonly onLog: (line: string) => void; readonly trouble: Trouble },
 ): Promise<void> {
-  const state = createState(assignment, channel, signal)
+  const state = createState(assignment, channel, signal, trouble)
   let unknownSince: number | null = null
   for (let attempt = 0; !signal.aborted && !state.isOver(); ) {
     let failure: unknown = null
@@ -59,7 +60,9 @@ export async function fetchAssignment(
     }
     if (signal.aborted || state.isOver()) return
     if (failure === null) continue
-    if (!isTransient(failure)) throw explain(`reading kafka topic "${assignment.topic}"`, failure)
+    const explained = explain(`reading kafka topic "${assignment.topic}"`, failure)
+    if (!isTransient(failure)) throw explained
+    trouble.failed(explained)
     onLog(`reading kafka topic "${assignment.topic}" is interrupted: ${(failure as Error).message}`)
     state.interrupt()
     if (isProgress) attempt = 0
@@ -85,6 +88,7 @@ function createState(
   { topic, positions }: Assignment,
   channel: Pick<Channel<Item>, 'push' | 'room'>,
   signal: AbortSignal,
+  trouble: Trouble,
 ) {
   const at = new Map(positions)
   const caughtUpAt = new Map<number, bigint>()
@@ -108,6 +112,7 @@ function createState(
     answered(partitions: readonly number[]) {
       const back = partitions.filter((partition) => interrupted.delete(partition))
       if (back.length > 0) channel.push({ type: 'event', event: { type: 'reconnected' } }, 0)
+      if (interrupted.size === 0) trouble.passed()
     },
     loseFirst: () => lose(at.keys().next().value!),
     accept(partition: number, fetched: FetchedPartition) {

@@ -12,6 +12,7 @@ import {
   encodeMemberMetadata,
   type GroupMember,
 } from './kafkajs.ts'
+import type { Trouble } from './trouble.ts'
 
 export interface GroupOptions {
   readonly client: KafkaClient
@@ -19,6 +20,7 @@ export interface GroupOptions {
   readonly topic: string
   readonly signal: AbortSignal
   readonly onLog: (line: string) => void
+  readonly trouble: Trouble
   /** This is our share from now on, until `onRevoked`. */
   readonly onAssigned: (partitions: readonly number[]) => void
   /** It is not ours any more; `isInterrupted`: because the connection was lost, not because the group changed. */
@@ -48,7 +50,7 @@ const MOVED: ReadonlySet<string | null> = new Set([
 
 /** Stays a member until the signal is aborted, then leaves. Throws what waiting does not mend. */
 export async function keepMembership(options: GroupOptions): Promise<void> {
-  const { client, group, signal, onLog } = options
+  const { client, group, signal, onLog, trouble } = options
   let memberId = ''
   for (let attempt = 0; !signal.aborted; ) {
     try {
@@ -56,6 +58,7 @@ export async function keepMembership(options: GroupOptions): Promise<void> {
       if (seat === undefined) return
       memberId = seat.memberId
       attempt = 0
+      trouble.passed()
       await stay(seat, options)
       await leave(seat, group)
     } catch (error) {
@@ -64,7 +67,9 @@ export async function keepMembership(options: GroupOptions): Promise<void> {
       options.onRevoked(!REJOIN_AT_ONCE.has(type))
       if (REJOIN_AT_ONCE.has(type)) continue
       if (type === 'UNKNOWN_MEMBER_ID') memberId = ''
-      else if (!MOVED.has(type) && !isTransient(error)) throw explain(`joining kafka group "${group}"`, error)
+      const explained = explain(`joining kafka group "${group}"`, error)
+      if (type !== 'UNKNOWN_MEMBER_ID' && !MOVED.has(type) && !isTransient(error)) throw explained
+      trouble.failed(explained)
       onLog(`kafka group "${group}" is to be joined again: ${(error as Error).message}`)
       await pause(Math.min(50 * 2 ** attempt++, 1_000), signal)
       // Another broker may have become the coordinator: learn of all that there are.

@@ -14,6 +14,8 @@ export interface KafkaLogOptions {
   readonly topic: string
   /** Words about lost connections and the like, a line each, for a log file. */
   readonly onLog: (line: string) => void
+  /** Words for people, while reading or appending has been waiting for the cluster for some seconds. */
+  readonly onTrouble?: (text: string) => void
 }
 
 export interface KafkaLog extends Log {
@@ -26,11 +28,12 @@ const ASK_MS = 5_000
 /** How long each first record of a partition is sent again while the cluster does not take it. */
 const FIRST_MS = 30_000
 
-export function createKafkaLog({ connection, topic, onLog }: KafkaLogOptions): KafkaLog {
+export function createKafkaLog(options: KafkaLogOptions): KafkaLog {
+  const { connection, topic, onLog, onTrouble = () => {} } = options
   const closing = new AbortController()
   const { signal } = closing
   const client = createClient({ connection, clientId: 'spindexer', onLog })
-  const appender = createAppender({ client, topic, signal, onLog })
+  const appender = createAppender({ client, topic, signal, onLog, onTrouble })
   const name = kafkaLogName(topic, connection.brokers)
   const readers = new Set<Promise<void>>()
   const describedIds = new Map<string, string | null>()
@@ -50,8 +53,8 @@ export function createKafkaLog({ connection, topic, onLog }: KafkaLogOptions): K
 
   return {
     describe: () => ask(`describing ${name}`, () => describeKafkaLog(noted, topic, connection.brokers)),
-    async append(records, options) {
-      if (options?.onlyFirst !== true) return appender.append(records)
+    async append(records, how) {
+      if (how?.onlyFirst !== true) return appender.append(records)
       const answers: Appended[] = []
       for (const record of records) {
         answers.push(
@@ -62,14 +65,23 @@ export function createKafkaLog({ connection, topic, onLog }: KafkaLogOptions): K
       }
       return answers
     },
-    async *read(options) {
+    async *read(reading) {
       if (signal.aborted) throw new Error('the log is closed')
       const onStart = (ended: Promise<void>) => {
         readers.add(ended)
         ended.then(() => readers.delete(ended))
       }
-      const either = AbortSignal.any([options.signal, signal])
-      yield* readKafka({ ...options, signal: either, connection, topic, isChecked, onLog, onStart })
+      const either = AbortSignal.any([reading.signal, signal])
+      yield* readKafka({
+        ...reading,
+        signal: either,
+        connection,
+        topic,
+        isChecked,
+        onLog,
+        onTrouble,
+        onStart,
+      })
     },
     pick: (pointers) => ask(`reading ${name}`, () => pickRecords(client, topic, pointers)),
     groupMembers: (group) =>
