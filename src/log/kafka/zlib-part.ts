@@ -22,7 +22,7 @@ export interface Part {
 export function openPart(open: Open, bytes: Buffer, sizeMax: number): Promise<Part | null> {
   return new Promise((resolve, reject) => {
     // A bound of 0 is refused by node:zlib; a part that holds one byte too much is then found below.
-    const options = { maxOutputLength: 1 << 30, info: true }
+    const options = { maxOutputLength: Math.max(1, sizeMax), info: true }
     open(bytes, options, (error, result) => {
       if (error?.code === 'ERR_BUFFER_TOO_LARGE') return resolve(null)
       if (error !== null) return reject(error)
