@@ -1,6 +1,6 @@
 // The only file that sees every adapter: turns settings into ports.
 
-import type { Pool } from 'pg'
+import type { Pool, PoolClient } from 'pg'
 import { EMPTY_CATALOGUE } from '../codec/catalogue.ts'
 import { DEFINITIONS } from '../codec/record.ts'
 import { isTransient as isKafkaTransient } from '../log/kafka/errors.ts'
@@ -12,7 +12,8 @@ import { isTransient as isPostgresTransient } from '../store/postgres/errors.ts'
 import { type Migrated, migrate } from '../store/postgres/migrate.ts'
 import { createPool, endPool, inTransaction, READ_SNAPSHOT } from '../store/postgres/pool.ts'
 import { createPostgresReader } from '../store/postgres/reader.ts'
-import { readHead, readPositions, toState } from '../store/postgres/state.ts'
+import { type CureName, countWaiting } from '../store/postgres/sql/pending-parked.ts'
+import { type Head, readHead, readPositions, toState } from '../store/postgres/state.ts'
 import { createPostgresStore } from '../store/postgres/store.ts'
 import { refuseSchema } from '../store/postgres/version.ts'
 import {
@@ -93,6 +94,8 @@ export interface Database {
   look(identity: LogIdentity): Promise<NodeLook | null>
   close(): Promise<void>
 }
+  /** How many parked messages wait for one of these; null when the database follows another log, or none yet. */
+  countWaiting(identity: LogIdentity, cures: readonly CureName[]): Promise<bigint | null>
 
 export function openDatabase(config: Config): Database {
   const url = requireSetting(config, 'DATABASE_URL')
@@ -116,14 +119,11 @@ export function openDatabase(config: Config): Database {
     look: (identity) => lookAt(pool, identity),
     close: () => endPool(pool),
   }
+    countWaiting: (identity, cures) => readIfFollows(pool, identity, (client) => countWaiting(client, cures)),
 }
 
-/** Only a look: `Store.load` would bind a fresh database to the log. */
 function lookAt(pool: Pool, identity: LogIdentity): Promise<NodeLook | null> {
-  return inTransaction(pool, READ_SNAPSHOT, async (client) => {
-    if ((await refuseSchema(client)) !== null) return null
-    const head = await readHead(client)
-    if (head.identity === null || !isSameIdentity(head.identity, identity)) return null
+  return readIfFollows(pool, identity, async (client, head) => {
     const { positions, newestStamp, newestAppendMs } = toState(
       head,
       EMPTY_CATALOGUE,
@@ -135,5 +135,18 @@ function lookAt(pool: Pool, identity: LogIdentity): Promise<NodeLook | null> {
       positions: new Map(positions).set(DEFINITIONS, head.offset),
       isJudgingAgain: head.rejudgedTo !== head.offset,
     }
+  })
+}
+
+/** Only a look: `Store.load` would bind a fresh database to the log. */
+function readIfFollows<T>(
+  pool: Pool,
+  identity: LogIdentity,
+  read: (client: PoolClient, head: Head) => Promise<T>,
+): Promise<T | null> {
+  return inTransaction(pool, READ_SNAPSHOT, async (client) => {
+    if ((await refuseSchema(client)) !== null) return null
+    const head = await readHead(client)
+    return head.identity !== null && isSameIdentity(head.identity, identity) ? read(client, head) : null
   })
 }

@@ -81,6 +81,9 @@ export async function explainLost(
 }
 
 /** One batch in flight, one window filling: batches grow while the store is busy, and stay small when it is idle. */
+/** After this a batch that is being written is worth a word: a lock is waited for without an end. */
+const SLOW_BATCH_MS = 10_000
+
 function createPipeline(context: Context) {
   let window = createWindow(context.catalogue, context.judge)
   let inFlight: Promise<void> | null = null
@@ -91,6 +94,10 @@ function createPipeline(context: Context) {
   const write = async (batch: Batch): Promise<void> => {
     const began = performance.now()
     try {
+    const patience = setInterval(() => {
+      const error = `the database has been at work on it for ${Math.round((performance.now() - began) / 1_000)} s; somebody may hold a lock (pg_locks, pg_blocking_pids)`
+      context.emit({ type: 'waiting', what: 'write a batch yet', error, waitMs: SLOW_BATCH_MS })
+    }, SLOW_BATCH_MS)
       const result = await context.retry('write a batch', () => context.store.commit(batch))
       if (result.type === 'committed') {
         emitCommitted(context, batch, performance.now() - began)
@@ -108,6 +115,8 @@ function createPipeline(context: Context) {
     inFlight = null
     flush()
   }
+    } finally {
+      clearInterval(patience)
   const flush = (): void => {
     if (inFlight !== null || outcome !== null || failure !== null || window.isEmpty()) return
     const batch = window.toBatch(context.identity)

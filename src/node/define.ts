@@ -1,6 +1,7 @@
 // The definitions task: reads the definitions in the order of their offsets and takes them, tables and all.
 
 import { judgeDefinitions } from '../codec/definitions.ts'
+import type { LogRecord } from '../codec/record.ts'
 import type { DefinitionStep } from '../store/store.ts'
 import { explainLost } from './apply.ts'
 import { type Context, type Outcome, STOPPED } from './context.ts'
@@ -36,18 +37,46 @@ export async function takeDefinitions(context: Context, onCurrent: () => void): 
   return STOPPED
 }
 
+/**
+ * Definitions taken in one transaction. A new dataset takes half a dozen locks of the server, which by default has room
+ * for some six thousand; and what was taken is there, however long the next one has to wait for a reader.
+ */
+const STEP_RECORDS = 50
+
+/** Null: the chunk is taken, or the signal was aborted. */
 async function takeChunk(context: Context, chunk: Chunk, onBusy: () => void): Promise<Outcome | null> {
-  const { identity, store, signal } = context
-  const judged = judgeDefinitions(context.catalogue, chunk.records, chunk.next, identity.logId)
-  const step: DefinitionStep = {
+  const { records } = chunk
+  let from = chunk.from
+  for (let at = 0; at === 0 || at < records.length; at += STEP_RECORDS) {
+    const some = records.slice(at, at + STEP_RECORDS)
+    const next = at + STEP_RECORDS < records.length ? some.at(-1)!.offset + 1n : chunk.next
+    const outcome = await takeStep(context, toStep(context, from, next, some), onBusy)
+    if (outcome !== null || context.signal.aborted) return outcome
+    from = next
+  }
+  return null
+}
+
+function toStep(
+  { catalogue, identity }: Context,
+  from: bigint,
+  next: bigint,
+  records: readonly LogRecord[],
+): DefinitionStep {
+  const judged = judgeDefinitions(catalogue, records, next, identity.logId)
+  return {
     identity,
-    from: chunk.from,
+    from,
     catalogue: judged.catalogue,
-    last: lastRecordOf(chunk.records),
+    last: lastRecordOf(records),
     taken: judged.taken,
     controls: judged.controls,
     refused: judged.refused,
   }
+}
+
+async function takeStep(context: Context, step: DefinitionStep, onBusy: () => void): Promise<Outcome | null> {
+  const { store, signal } = context
   for (let tries = 1; !signal.aborted; tries++) {
     // What was judged by the old catalogue is written first, and nothing is judged until the new one holds.
     const result = await context.lock.run(async () => {
@@ -75,7 +104,7 @@ async function takeChunk(context: Context, chunk: Chunk, onBusy: () => void): Pr
     context.emit({
       type: 'waiting',
       what: 'take a definition',
-      error: 'a reader holds the table or the view; will try again',
+      error: `${result.holder}; will try again`,
       waitMs,
     })
     await pause(waitMs, signal)

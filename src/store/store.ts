@@ -132,12 +132,27 @@ export interface DefinitionStep {
 
 /**
  * `stale`: nothing was written, because somebody else moved the positions, the definitions, the log's identity or took
- * the pointers: read the state again and start from there. `busy`: a lock was not to be had in time; try again.
+ * the pointers: read the state again and start from there. `busy`: a lock was not to be had in time; try again. What
+ * holds it is in words for people.
  */
 export type CommitResult =
   | { readonly type: 'committed' }
   | { readonly type: 'stale'; readonly what: 'positions' | 'definitions' | 'log' | 'parked' }
-  | { readonly type: 'busy' }
+  | { readonly type: 'busy'; readonly holder: string }
+
+/**
+ * The database refuses what is valid, and nothing was written: a bug of this program, or somebody has changed its
+ * tables. Which row it was (its columns null where that cannot be told), in which column, by the cell's stamp.
+ */
+export interface Rejected {
+  readonly type: 'rejected'
+  readonly dataset: string | null
+  readonly key: readonly string[] | null
+  readonly column: string | null
+  readonly stamp: Stamp | null
+  /** What the database says. */
+  readonly what: string
+}
 
 /**
  * The state of one node. Not its job: judging messages, merging mutations of one batch (it gets folds), retrying.

@@ -107,27 +107,44 @@ export function planDefinitions(catalogue: Catalogue, brought: readonly NewDefin
   return { type: 'plan', definitions, warnings, catalogue: current }
 }
 
+export interface AppendedDefinitions {
+  readonly appended: readonly Appended[]
+  /** Those that were refused because somebody else's came before them; none as a rule. */
+  readonly problems: readonly Problem[]
+  /** What somebody else's definitions, come before ours, make of them. */
+  readonly warnings: readonly string[]
+}
+
 /**
  * Appends the planned definitions that change something, then reads the definitions again: somebody else may have
- * appended others in between, so that ours were refused. Answers with the problems, none as a rule.
+ * appended others in between.
  */
 export async function appendDefinitions(
   log: Log,
   logId: string,
   plan: DefinitionPlan & { readonly type: 'plan' },
   signal: AbortSignal,
-): Promise<{ readonly appended: readonly Appended[]; readonly problems: readonly Problem[] }> {
+): Promise<AppendedDefinitions> {
   const changing = plan.definitions.filter(({ change }) => change !== 'unchanged')
-  if (changing.length === 0) return { appended: [], problems: [] }
+  if (changing.length === 0) return { appended: [], problems: [], warnings: [] }
   const records = changing.map(({ json }) => ({ partition: DEFINITIONS, key: null, value: recordOf(json) }))
   const appended = await log.append(records)
-  const { refused } = await readDefinitions(log, logId, signal)
+  const { refused, catalogue } = await readDefinitions(log, logId, signal)
   const refusedByOffset = new Map(refused.map((record) => [record.offset, record]))
-  const problems = appended.flatMap(({ offset }, i) => {
+  const problems: Problem[] = []
+  const warnings: string[] = []
+  for (const [i, { offset }] of appended.entries()) {
+    const { source, schema } = changing[i]!
     const record = refusedByOffset.get(offset)
-    return record === undefined ? [] : [toProblem(changing[i]!.source, record.reason, record.detail)]
-  })
-  return { appended, problems }
+    if (record !== undefined) {
+      const detail = `it is in the log but refused, because another definition came before it: ${record.detail}`
+      problems.push(toProblem(source, record.reason, detail))
+    } else {
+      const notes = definitionWarnings(catalogue, schema).map((note) => `${source}: ${note}`)
+      warnings.push(...notes.filter((note) => !plan.warnings.includes(note)))
+    }
+  }
+  return { appended, problems, warnings }
 }
 
 function recordOf(schema: JsonObject): Buffer {

@@ -80,7 +80,7 @@ export function createFaultyStore(store: Store, random: Random, isHealed: () => 
     const dice = isHealed() ? 1 : random()
     if (dice < 0.02) throw new Passing('the connection was lost before the step')
     if (dice < 0.03) throw new Killed('killed before the step')
-    if (canBeBusy && dice < 0.2) return { type: 'busy' }
+    if (canBeBusy && dice < 0.2) return { type: 'busy', holder: 'a reader' }
     const result = await step()
     if (dice > 0.97 && dice < 0.99) throw new Passing('the connection was lost before the answer')
     if (dice >= 0.99 && dice < 1) throw new Killed('killed after the step')

@@ -149,7 +149,13 @@ describe('views', () => {
         slowestMs = Math.max(slowestMs, performance.now() - start)
       }
     })()
-    expect(await defining).toEqual({ type: 'busy' })
+    // It names who it is: nobody else can make him go on.
+    expect(await defining).toEqual({
+      type: 'busy',
+      holder: expect.stringMatching(
+        /^data\.tracks is held by process \d+ \(spindexer, idle in transaction, since \d+ s\)$/,
+      ),
+    })
     isDone = true
     await probe
     expect(performance.now() - began).toBeLessThan(2_000)

@@ -3,11 +3,25 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
+import type { Catalogue } from '../../codec/catalogue.ts'
+import { findCures } from '../../codec/definitions.ts'
 import { parseJson } from '../../codec/json.ts'
-import { appendDefinitions, type NewDefinition, planDefinitions } from '../../writer/definitions.ts'
+import type { LogGenesis } from '../../log/check.ts'
+import type { Log } from '../../log/log.ts'
+import {
+  appendDefinitions,
+  type DefinitionPlan,
+  type NewDefinition,
+  planDefinitions,
+} from '../../writer/definitions.ts'
 import { type Context, createContext, type Io } from '../context.ts'
-import { problemsFailure, usageFailure } from '../errors.ts'
-import { readAllDefinitions, withCheckedLog } from '../log-access.ts'
+import { explainError, problemsFailure, usageFailure } from '../errors.ts'
+import { readAllDefinitions, withCheckedLog, withDatabase } from '../log-access.ts'
+import { countOf } from '../progress.ts'
+
+interface Options {
+  readonly dryRun?: boolean
+}
 
 export function addDatasetsApplyCommand(parent: Command, io: Io): void {
   parent
@@ -17,13 +31,17 @@ export function addDatasetsApplyCommand(parent: Command, io: Io): void {
       'Reads every .avsc file of a directory (or one file), checks all of them against the definitions in the log, and appends those that change something. If one is refused, nothing is appended. Columns can be added; they never go, and keys and types never change.',
     )
     .argument('<dir>', 'directory of .avsc files: Avro records with "key": [...] naming the key fields')
-    .addHelpText('after', '\nExample:\n  $ spindexer datasets apply datasets/')
-    .action(async (path: string, _options: unknown, command: Command) =>
-      run(createContext(io, command), path),
+    .option('--dry-run', 'check, and say what would happen, without appending anything')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ spindexer datasets apply datasets/\n  $ spindexer datasets apply --dry-run datasets/',
+    )
+    .action(async (path: string, options: Options, command: Command) =>
+      run(createContext(io, command), path, options),
     )
 }
 
-async function run(context: Context, path: string): Promise<void> {
+async function run(context: Context, path: string, { dryRun }: Options): Promise<void> {
   const brought = readFiles(path)
   const { out } = context
   await withCheckedLog(context, async ({ log, genesis }) => {
@@ -34,8 +52,9 @@ async function run(context: Context, path: string): Promise<void> {
       throw problemsFailure(plan.problems)
     }
     for (const warning of plan.warnings) out.say(`warning: ${warning}`)
-    const { problems } = await appendDefinitions(log, genesis.logId, plan, context.io.signal)
-    if (problems.length > 0) throw problemsFailure(problems)
+    await tellWaiting(context, genesis, catalogue, plan.catalogue)
+    const changed = plan.definitions.filter(({ change }) => change !== 'unchanged').length
+    if (dryRun !== true) await append(context, log, genesis.logId, plan)
     await out.table(
       plan.definitions.map(({ schema, source, change }) => ({
         dataset: schema.name,
@@ -43,9 +62,53 @@ async function run(context: Context, path: string): Promise<void> {
         definition: change,
       })),
     )
-    const changed = plan.definitions.filter(({ change }) => change !== 'unchanged').length
-    out.say(changed === 0 ? 'Nothing to do: the log has all of this already.' : `Appended: ${changed}.`)
+    if (changed === 0) out.say('Nothing to do: the log has all of this already.')
+    else out.say(dryRun === true ? `Nothing was appended: ${changed} would be.` : `Appended: ${changed}.`)
   })
+}
+
+async function append(
+  context: Context,
+  log: Log,
+  logId: string,
+  plan: DefinitionPlan & { readonly type: 'plan' },
+): Promise<void> {
+  const { appended, problems, warnings } = await appendDefinitions(log, logId, plan, context.io.signal)
+  for (const warning of warnings) context.out.say(`warning: ${warning}`)
+  if (problems.length === 0) return
+  context.out.say(`Taken: ${appended.length - problems.length} of ${appended.length}.`)
+  throw problemsFailure(problems)
+}
+
+/**
+ * Says how many parked messages the node of the settings, if there is one, will read and judge again: a definition
+ * can set millions in motion.
+ */
+async function tellWaiting(
+  context: Context,
+  identity: LogGenesis,
+  before: Catalogue,
+  after: Catalogue,
+): Promise<void> {
+  if (context.config.get('DATABASE_URL') === null) return
+  const cures = [...after.datasets.values()].flatMap((dataset) =>
+    findCures(before.datasets.get(dataset.name), dataset).map((waitsFor) => ({
+      dataset: dataset.name,
+      waitsFor,
+    })),
+  )
+  if (cures.length === 0) return
+  try {
+    const count = await withDatabase(context, (database) => database.countWaiting(identity, cures))
+    if (count === null || count === 0n) return
+    context.out.say(
+      `The node's database has ${countOf(count, 'parked message')} that this may cure; the node reads them from the log and judges them again.`,
+    )
+  } catch (error) {
+    // Definitions are the log's affair: they are applied where no node is at hand too.
+    const { text } = explainError(error, false)
+    context.out.say(`warning: how many parked messages wait for this is not known (${text.split('\n')[0]})`)
+  }
 }
 
 /** Throws a usage failure when the path cannot be read, holds no definitions, or one that is no JSON. */

@@ -22,6 +22,7 @@ import { countOrigins } from './sql/count-origins.ts'
 import { movePositions } from './sql/move-positions.ts'
 import { park } from './sql/park.ts'
 import { compareCures, endCure, markRejudged, pendingParked, readCures } from './sql/pending-parked.ts'
+import { describeHolders, lockHolders } from './sql/lock-holders.ts'
 import { quarantine } from './sql/quarantine.ts'
 import { holdPositions, recountParked } from './sql/recount-parked.ts'
 import { takeParked } from './sql/take-parked.ts'
@@ -118,8 +119,8 @@ async function define(pool: Pool, catalogues: CatalogueCache, step: DefinitionSt
   try {
     return await inTransaction(pool, WRITE, (client) => takeStep(client, catalogues, step), isCommitted)
   } catch (error) {
-    if (isLockTimeout(error)) return { type: 'busy' }
-    throw error
+    if (!isLockTimeout(error)) throw error
+    return { type: 'busy', holder: await nameHolders(pool, step) }
   }
 }
 
@@ -143,6 +144,15 @@ async function parkedToJudge(
   after: PendingMessage | null,
   limit: number,
 ): Promise<readonly PendingMessage[]> {
+/** Whoever it was may be gone by now. */
+function nameHolders(pool: Pool, step: DefinitionStep): Promise<string> {
+  return inTransaction(pool, READ_SNAPSHOT, async (client) => {
+    const { dataSchema } = await readHead(client)
+    const changed = [...step.catalogue.datasets.values()].filter(({ changedAt }) => changedAt > step.from)
+    return describeHolders(await lockHolders(client, changed, dataSchema))
+  })
+}
+
   return inTransaction(pool, WRITE, async (client) => {
     const { offset } = await readHead(client)
     const found: PendingMessage[] = []

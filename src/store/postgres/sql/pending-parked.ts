@@ -38,11 +38,22 @@ export async function keepCures(
   )
 }
 
-type CureName = Pick<Cure, 'dataset' | 'waitsFor'>
+/** A dataset, and what of it messages may wait for. */
+export type CureName = Pick<Cure, 'dataset' | 'waitsFor'>
 
 /** The order in which messages are judged again: by dataset, then by what they wait for. */
 export function compareCures(a: CureName, b: CureName): number {
   return compareText(a.dataset, b.dataset) || compareText(a.waitsFor, b.waitsFor)
+}
+
+/** How many parked messages wait for one of these. */
+export async function countWaiting(client: PoolClient, cures: readonly CureName[]): Promise<bigint> {
+  const { rows } = await client.query<{ count: string }>(
+    `select count(*) from spindexer.parked
+     where (dataset, waits_for) in (select * from unnest($1::text[], $2::text[]))`,
+    [textArray(cures.map(({ dataset }) => dataset)), textArray(cures.map(({ waitsFor }) => waitsFor))],
+  )
+  return BigInt(rows[0]!.count)
 }
 
 /** In the order of `compareCures`. */
