@@ -6,6 +6,7 @@ import type { LogRecord } from '../../src/codec/record.ts'
 import { createRecordReader, readBatches } from '../../src/log/kafka/batch.ts'
 import { recordSizeMax, writeBatch } from '../../src/log/kafka/batch-write.ts'
 import { answerNext, answerToChunks } from '../../src/log/kafka/chunks.ts'
+import { crc32c } from '../../src/log/kafka/crc32c.ts'
 import type { NewRecord } from '../../src/log/log.ts'
 import { announceSeed, seeded } from '../support/seed.ts'
 
@@ -25,6 +26,11 @@ function stored(records: readonly NewRecord[], offset: bigint, attributes = 0x08
   const batch = writeBatch(records, identity, 1_234n)
   batch.writeBigInt64BE(offset, 0)
   batch.writeInt16BE(attributes, 21)
+  return sign(batch)
+}
+
+function sign(batch: Buffer): Buffer {
+  batch.writeUInt32BE(crc32c(batch.subarray(21)), 17)
   return batch
 }
 
@@ -102,7 +108,7 @@ test('control batches and batches without records are stepped over', async () =>
   empty.writeInt32BE(49, 8)
   empty.writeInt32BE(9, 23)
   empty.writeInt32BE(0, 57)
-  const { records, next } = await readAll(Buffer.concat([stored(simple(3), 0n), control, empty]), 1n)
+  const { records, next } = await readAll(Buffer.concat([stored(simple(3), 0n), control, sign(empty)]), 1n)
   expect(records.map(({ offset }) => offset)).toEqual([1n, 2n])
   expect(next).toBe(14n)
 })
@@ -118,7 +124,7 @@ test('a record stands where the broker counted it, whatever it says of its own o
     // Zigzag: 1 is -1.
     batch[deltaAt(0)] = first!
     batch[deltaAt(2)] = last!
-    const { records } = await readAll(batch, 7n)
+    const { records } = await readAll(sign(batch), 7n)
     expect(records.map(({ offset, value }) => `${offset}=${value}`)).toEqual(['7=0', '8=1', '9=2'])
   }
 })
@@ -127,7 +133,7 @@ test('in a batch from which records were compacted away, each keeps its own offs
   const batch = stored(simple(3), 7n)
   batch.writeInt32BE(9, 23)
   batch[61 + 3 + (2 * (batch.length - 61)) / 3] = 2 * 9
-  expect((await readAll(batch, 7n)).records.map(({ offset }) => offset)).toEqual([7n, 8n, 16n])
+  expect((await readAll(sign(batch), 7n)).records.map(({ offset }) => offset)).toEqual([7n, 8n, 16n])
 })
 
 test('a batch of 200,000 records comes in chunks', async () => {
@@ -160,4 +166,39 @@ test('what cannot be read is an error, never skipped', async () => {
   ]) {
     expect(() => createRecordReader(batch, damaged, 0, 0n).readInto([], 10)).toThrow()
   }
+})
+
+test('a record that says that it has more headers than there are bytes is refused at once', async () => {
+  const batch = stored([{ partition: 0, key: null, value: Buffer.from('v') }], 0n)
+  // The header count is the last byte; in its place 2^31 - 1, with the record's length to match.
+  const lying = Buffer.concat([batch.subarray(0, -1), Buffer.from([0xfe, 0xff, 0xff, 0xff, 0x0f])])
+  lying.writeInt32BE(lying.length - 12, 8)
+  lying[61] = batch[61]! + 8
+  await expect(readAll(sign(lying), 0n)).rejects.toThrow('record batch')
+})
+
+test('records that the bytes do not hold are refused', async () => {
+  const batch = stored([{ partition: 0, key: null, value: Buffer.from('v') }], 0n)
+  batch.writeInt32BE(2_000_000_000, 57)
+  await expect(readAll(sign(batch), 0n)).rejects.toThrow('record batch')
+})
+
+test('a bit that fell over is an error, wherever it stands', async () => {
+  const batch = stored(simple(3), 5n)
+  for (let bit = 17 * 8; bit < batch.length * 8; bit++) {
+    const fallen = Buffer.from(batch)
+    fallen[bit >> 3]! ^= 1 << (bit & 7)
+    await expect(readAll(fallen, 5n)).rejects.toThrow(
+      /^the record batch at offset 5 of here does not match its checksum; start again/,
+    )
+  }
+})
+
+test('the checksum is CRC-32C', () => {
+  // https://www.rfc-editor.org/rfc/rfc3720#appendix-B.4, and the polynomial's own check.
+  expect(crc32c(Buffer.from('123456789'))).toBe(0xe3069283)
+  expect(crc32c(Buffer.alloc(32))).toBe(0x8a9136aa)
+  expect(crc32c(Buffer.alloc(32, 0xff))).toBe(0x62a8ab43)
+  expect(crc32c(Buffer.from(Array.from({ length: 32 }, (_, i) => i)))).toBe(0x46dd794e)
+  expect(crc32c(Buffer.alloc(0))).toBe(0)
 })

@@ -4,8 +4,8 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { createGzip, createZstdCompress } from 'node:zlib'
 import { createClient } from '../../src/log/kafka/client.ts'
+import { crc32c } from '../../src/log/kafka/crc32c.ts'
 import { type ProducedPartition, produceBatches } from '../../src/log/kafka/exchange.ts'
-import { crc32C } from '../../src/log/kafka/kafkajs.ts'
 
 const CODECS = { none: 0, gzip: 1, zstd: 4 } as const
 
@@ -63,7 +63,7 @@ export function finishBatch(body: Buffer, count: number, codec: keyof typeof COD
   header.writeInt32BE(-1, 53)
   header.writeInt32BE(count, 57)
   const batch = Buffer.concat([header, body])
-  batch.writeUInt32BE(crc32C(batch.subarray(21)) >>> 0, 17)
+  batch.writeUInt32BE(crc32c(batch.subarray(21)), 17)
   return batch
 }
 

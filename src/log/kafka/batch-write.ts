@@ -2,7 +2,7 @@
 
 import type { Header } from '../../codec/record.ts'
 import type { NewRecord } from '../log.ts'
-import { crc32C } from './kafkajs.ts'
+import { crc32c } from './crc32c.ts'
 
 /** Whose batch it is, so that a broker knows one that is sent twice. */
 export interface BatchIdentity {
@@ -45,7 +45,7 @@ export function writeBatch(records: readonly NewRecord[], identity: BatchIdentit
     at = writeVarint(bytes, at, sizes[index]!)
     at = writeBody(bytes, at, index, record)
   }
-  bytes.writeUInt32BE(crc32C(bytes.subarray(ATTRIBUTES_AT)) >>> 0, CRC_AT)
+  bytes.writeUInt32BE(crc32c(bytes.subarray(ATTRIBUTES_AT)), CRC_AT)
   return bytes
 }
 

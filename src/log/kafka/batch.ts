@@ -4,6 +4,7 @@
 // records, overflows the stack above some 120,000 records in one batch, and costs an object of context a record.
 
 import type { Header, LogRecord } from '../../codec/record.ts'
+import { crc32c } from './crc32c.ts'
 
 /** A batch within the bytes of an answer. */
 export interface Batch {
@@ -19,6 +20,10 @@ export interface Batch {
   readonly count: number
   /** The records, as they are stored: perhaps compressed. */
   readonly records: Buffer
+  /** CRC-32C of `signed`, as whoever wrote the batch (a broker that stamped it, too) computed it. */
+  readonly checksum: number
+  /** All but offset, length, epoch and format. */
+  readonly signed: Buffer
 }
 
 /** Reads some of a batch's records after the other. */
@@ -29,6 +34,7 @@ export interface RecordReader {
 
 const LENGTH_AT = 8
 const MAGIC_AT = 16
+const CHECKSUM_AT = 17
 const ATTRIBUTES_AT = 21
 const LAST_DELTA_AT = 23
 const MAX_TIME_AT = 35
@@ -62,10 +68,22 @@ export function readBatches(bytes: Buffer, place: string): Batch[] {
       timeMs: bytes.readBigInt64BE(at + MAX_TIME_AT),
       count: bytes.readInt32BE(at + COUNT_AT),
       records: bytes.subarray(at + RECORDS_AT, at + size),
+      checksum: bytes.readUInt32BE(at + CHECKSUM_AT),
+      signed: bytes.subarray(at + ATTRIBUTES_AT, at + size),
     })
     at += size
   }
   return batches
+}
+
+/** Throws when the batch is not what was written: a bit that fell over must not become another verdict. */
+export function checkBatch({ baseOffset, checksum, signed }: Batch, place: string): void {
+  if (crc32c(signed) === checksum) return
+  const remedy =
+    'start again; if it comes back, the copy on that broker is damaged: let another replica lead (kafka-leader-election)'
+  throw new Error(
+    `the record batch at offset ${baseOffset} of ${place} does not match its checksum; ${remedy}`,
+  )
 }
 
 /**

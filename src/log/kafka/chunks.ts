@@ -2,7 +2,7 @@
 
 import type { LogRecord } from '../../codec/record.ts'
 import type { LogEvent } from '../log.ts'
-import { createRecordReader, readBatches } from './batch.ts'
+import { checkBatch, createRecordReader, readBatches } from './batch.ts'
 import { decompressRecords } from './compression.ts'
 
 /** What a broker answered for one partition to a fetch at `from`. */
@@ -47,6 +47,7 @@ export async function* answerToChunks(answer: Answer): AsyncGenerator<Chunk> {
     return chunk
   }
   for (const batch of readBatches(answer.bytes, place)) {
+    checkBatch(batch, place)
     if (!batch.isControl) {
       const name = () => `the record batch at offset ${batch.baseOffset} of ${place}`
       const opened = await decompressRecords(batch.codec, batch.records, name)

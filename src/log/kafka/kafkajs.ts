@@ -194,9 +194,6 @@ const { createErrorFromCode: errorFromCode }: { createErrorFromCode: (code: numb
 const { createLogger, LEVELS } = require('kafkajs/src/loggers/index.js')
 const { MemberMetadata, MemberAssignment } = require('kafkajs/src/consumer/assignerProtocol.js')
 const defaultSocketFactory: () => SocketFactory = require('kafkajs/src/network/socketFactory.js')
-const crc32COfKafkaJs: (
-  bytes: Buffer,
-) => number = require('kafkajs/src/protocol/recordBatch/crc32C/crc32C.js')
 
 mendConnections()
 
@@ -220,7 +217,6 @@ export function createErrorFromCode(code: number): KafkaError {
     ? errorFromCode(code)
     : Object.assign(new Error(newer.message), newer, { retriable: true })
 }
-export const crc32C = crc32COfKafkaJs
 
 export function createEncoder(size?: number): Encoder {
   return new EncoderOfKafkaJs(size)
