@@ -29,11 +29,14 @@ export async function registerMutationSchema(url: string, subject: string): Prom
   const schema = { type: SchemaType.AVRO, schema: MUTATION_SCHEMA } as const
   try {
     // Asked first: whoever may only read the registry, or keeps another compatibility for the subject, can write.
-    const lookUp = () => registry.getRegistryIdBySchema(subject, schema).catch(unlessUnknown)
+    const lookUp = async () => {
+      const id = await registry.getRegistryIdBySchema(subject, schema).catch(unlessUnknown)
+      return id === null ? null : requireId(id)
+    }
     const known = await lookUp()
     if (known !== null) return { type: 'registered', schemaId: known }
     try {
-      return { type: 'registered', schemaId: (await registry.register(schema, { subject })).id }
+      return { type: 'registered', schemaId: requireId((await registry.register(schema, { subject })).id) }
     } catch (error) {
       // Two writers that begin at once get into each other's way here; what the other one registered serves both.
       const others = await lookUp()
@@ -45,6 +48,14 @@ export async function registerMutationSchema(url: string, subject: string): Prom
     const what = `the schema registry at ${address.host} does not give ${subject} an id (${reason})`
     return { type: 'refused', what, remedy: REMEDY }
   }
+}
+
+/** The library passes on whatever stands in the answer, and nothing when a web page does. */
+function requireId(id: unknown): number {
+  if (typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < 2 ** 31) return id
+  throw new Error(
+    `it answers with ${JSON.stringify(id) ?? 'something'} in place of an id: it is no schema registry`,
+  )
 }
 
 function parseAddress(text: string): {
