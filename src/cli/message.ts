@@ -8,9 +8,10 @@ import { explainReason } from '../codec/reasons.ts'
 import { DEFINITIONS, type LogRecord } from '../codec/record.ts'
 import { parseTimestamp } from '../codec/values.ts'
 import { createJudge, type Verdict } from '../codec/verdict.ts'
+import { escapeJson } from '../codec/words.ts'
 import { stampToIso, stampToOrigin, stampToTime } from '../crdt/stamp.ts'
 import type { LogGenesis } from '../log/check.ts'
-import { escapeJson, toJson } from './output.ts'
+import { toJson } from './output.ts'
 import { msToIso } from './place.ts'
 
 /** What these rules and definitions make of a record; `refused` is a definition that no node takes. */

@@ -1,6 +1,7 @@
 // What commands print: data on stdout (tables on a terminal, else JSON lines), words on stderr.
 
 import type { Writable } from 'node:stream'
+import { escapeJson, UNPRINTABLE } from '../codec/words.ts'
 
 /** One thing to print: member names in order of appearance. bigint prints as digits. */
 export type Row = Readonly<Record<string, unknown>>
@@ -57,11 +58,6 @@ export function toJson(value: unknown): string {
   return escapeJson(json)
 }
 
-/** JSON text that says the same without a character that a terminal acts on: such ones stand in strings alone. */
-export function escapeJson(json: string): string {
-  return json.replace(UNPRINTABLE, (character) => `\\u${hexOf(character).padStart(4, '0')}`)
-}
-
 /** Text that JSON.stringify takes as it is (ECMAScript's JSON.rawJSON, which the compiler's library lacks). */
 function rawJson(text: string): unknown {
   return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(text)
@@ -101,16 +97,7 @@ function isNumeric(value: unknown): boolean {
 /** Text from a log may hold escape sequences, or turn the text behind it around; a terminal must not act on them. */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (character) => {
-    const hex = hexOf(character)
+    const hex = character.charCodeAt(0).toString(16)
     return hex.length <= 2 ? `\\x${hex.padStart(2, '0')}` : `\\u${hex}`
   })
 }
-
-function hexOf(character: string): string {
-  return character.charCodeAt(0).toString(16)
-}
-
-/** C0 and C1 controls but tab and newline, line separators, and the marks that change the direction of text. */
-const UNPRINTABLE =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g

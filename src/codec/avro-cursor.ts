@@ -2,6 +2,7 @@
 
 import { isUtf8 } from 'node:buffer'
 import type { QuarantineReason } from './reasons.ts'
+import { quoteShort } from './words.ts'
 
 const NAME_SLOTS = 512
 // Below this many bytes a loop in JavaScript beats a call into Node.
@@ -148,7 +149,7 @@ export function readName(cursor: Cursor, bytesMax: number): string {
     names[slot] = name
     return name
   }
-  if (isUtf8(content)) fail(cursor, 'bad-name', `${JSON.stringify(content.toString('utf8'))} is no name`)
+  if (isUtf8(content)) fail(cursor, 'bad-name', `${quoteShort(content.toString('utf8'))} is no name`)
   else fail(cursor, 'bad-avro', 'a name is not UTF-8')
   return ''
 }

@@ -14,6 +14,7 @@ import {
   plainToJson,
 } from './json.ts'
 import { isName, SEQ_MAX } from './limits.ts'
+import { showName } from './words.ts'
 
 /** At offset 0 of every partition: which log this is, and the rules that hold in it. */
 export interface Genesis {
@@ -80,7 +81,8 @@ export function parseControl(bytes: Buffer): ParsedControl {
 
 /** The record's value: canonical JSON in UTF-8. Throws for a control that `parseControl` would not take. */
 export function encodeControl(control: Control): Buffer {
-  const json = plainToJson(control)
+  // A schema is JSON already: its numbers, taken for plain data, would become objects.
+  const json = control.kind === 'dataset' ? datasetToControl(control) : plainToJson(control)
   const canonical = canonicalJson(json)
   const fault = canonical.type === 'refused' ? canonical.detail : refuseControl(json)
   if (canonical.type === 'refused' || fault !== null) throw new TypeError(`not a control record: ${fault}`)
@@ -90,6 +92,13 @@ export function encodeControl(control: Control): Buffer {
 /** True for `ed25519:` and 64 hex digits or `eip191:` and 40, in lower case. */
 export function isSignerKey(text: string): boolean {
   return /^(?:ed25519:[0-9a-f]{64}|eip191:[0-9a-f]{40})$/.test(text)
+}
+
+function datasetToControl({ kind, schema }: DatasetRecord): Json {
+  return new Map<string, Json>([
+    ['kind', kind],
+    ['schema', schema],
+  ])
 }
 
 function refuse(detail: string): ParsedControl {
@@ -151,7 +160,8 @@ function refuseMembers(members: JsonObject, shape: Shape): string | null {
     const expected = check(value)
     if (expected !== null) return `${member} should be ${expected}, not ${describeJson(value)}`
   }
-  for (const member of members.keys()) if (!Object.hasOwn(shape, member)) return `${member} is unknown`
+  for (const member of members.keys())
+    if (!Object.hasOwn(shape, member)) return `${showName(member)} is unknown`
   return null
 }
 

@@ -2,10 +2,12 @@
 
 import type { Catalogue, Column, Dataset, KeyColumn } from './catalogue.ts'
 import { COLUMNS_MAX, DATASETS_MAX } from './limits.ts'
+import { listNames } from './near-names.ts'
 import type { DefinitionReason, QuarantineReason } from './reasons.ts'
 import type { LogRecord, Pointer } from './record.ts'
 import { readSchema, type Schema } from './schema.ts'
 import { createJudge, FIRST_DEFINITION } from './verdict.ts'
+import { shorten } from './words.ts'
 
 export type FoldedDefinition =
   | {
@@ -109,7 +111,7 @@ export function definitionWarnings(catalogue: Catalogue, schema: Schema): readon
   const named = new Set(schema.fieldNames)
   const unnamed = known.fieldNames.filter((name) => !named.has(name))
   if (unnamed.length > 0) {
-    warnings.push(`${known.name} keeps the columns ${unnamed.join(', ')}: columns never go`)
+    warnings.push(`${known.name} keeps the columns ${listNames(unnamed)}: columns never go`)
   }
   return warnings
 }
@@ -152,7 +154,7 @@ function setAside(
 type Refusal = FoldedDefinition & { readonly type: 'refused' }
 
 function refuse(reason: DefinitionReason, detail: string): Refusal {
-  return { type: 'refused', reason, detail }
+  return { type: 'refused', reason, detail: shorten(detail) }
 }
 
 function refuseNew(catalogue: Catalogue): Refusal | null {
@@ -226,5 +228,5 @@ function symbolWarnings(dataset: string, held: KeyColumn, column: KeyColumn): re
     return [`${dataset}.${held.name} becomes a plain string for ever: it admits every text from now on`]
   }
   const kept = [...(held.symbols ?? [])].filter((symbol) => !column.symbols!.has(symbol))
-  return kept.length === 0 ? [] : [`${dataset}.${held.name} keeps the symbols ${kept.join(', ')}`]
+  return kept.length === 0 ? [] : [`${dataset}.${held.name} keeps the symbols ${shorten(listNames(kept))}`]
 }

@@ -2,6 +2,7 @@
 
 import type { ColumnType } from './catalogue.ts'
 import { isJsonArray, isJsonObject, type Json, type JsonObject } from './json.ts'
+import { quoteShort } from './words.ts'
 
 export interface FieldType {
   readonly type: ColumnType
@@ -51,7 +52,7 @@ function readBranch(json: Json): FieldType | string {
 
 function readObject(json: JsonObject): FieldType | string {
   for (const member of json.keys()) {
-    if (member !== 'type' && member !== 'logicalType') return `a type has no member "${member}"`
+    if (member !== 'type' && member !== 'logicalType') return `a type has no member ${quoteShort(member)}`
   }
   const base = json.get('type') ?? null
   const logical = json.get('logicalType')
@@ -68,7 +69,7 @@ function unknownType(json: Json): string {
 }
 
 function nameType(json: Json): string {
-  return typeof json === 'string' ? JSON.stringify(json) : 'of this form'
+  return typeof json === 'string' ? quoteShort(json) : 'of this form'
 }
 
 function readEnum(json: JsonObject): FieldType | string {
@@ -76,7 +77,7 @@ function readEnum(json: JsonObject): FieldType | string {
     if (member === 'namespace' || member === 'doc') {
       if (typeof value !== 'string') return `${member} of an enum should be a string`
     } else if (member !== 'type' && member !== 'name' && member !== 'symbols') {
-      return `an enum has no member "${member}"`
+      return `an enum has no member ${quoteShort(member)}`
     }
   }
   const name = json.get('name')

@@ -3,6 +3,7 @@
 import { compareText } from '../crdt/value.ts'
 import { canonicalDecimal, scanDecimal } from './decimal.ts'
 import { JSON_DEPTH_MAX } from './limits.ts'
+import { quoteShort } from './words.ts'
 
 /** A number as it was written: nothing is read through a double. */
 export interface JsonNumber {
@@ -159,7 +160,7 @@ function parseObject(cursor: Cursor, depth: number): JsonObject | undefined {
     if (cursor.text[cursor.at] !== '"') return fail(cursor, 'a name in double quotes should be here')
     const name = parseString(cursor)
     if (name === undefined) return undefined
-    if (members.has(name)) return fail(cursor, `the name ${quoteJson(name)} stands twice in one object`)
+    if (members.has(name)) return fail(cursor, `the name ${quoteShort(name)} stands twice in one object`)
     skipSpace(cursor)
     if (!take(cursor, ':')) return fail(cursor, 'a colon should be here')
     skipSpace(cursor)

@@ -8,6 +8,7 @@ import { JSON_DEPTH_MAX, KEY_BYTES_MAX } from './limits.ts'
 import { listNames, nearNames } from './near-names.ts'
 import type { UnstampedMutation } from './origin.ts'
 import { parseTimestamp, toCanonicalKey, toCanonicalValue } from './values.ts'
+import { quoteShort, showName } from './words.ts'
 
 /** A change that its dataset's definition allows, in canonical form. Its size as a message is yet to be judged. */
 export interface TypedChange extends UnstampedMutation {
@@ -132,7 +133,7 @@ function explainUnknown(dataset: Dataset, name: string, path: string): string {
     near.length === 0
       ? `it has ${listNames(dataset.fieldNames)}; add a column`
       : `did you mean ${listNames(near)}? Else add it`
-  return `${path}${shorten(name)}: ${dataset.name} has no such column (${hint} with: spindexer datasets apply DIR)`
+  return `${path}${showName(name)}: ${dataset.name} has no such column (${hint} with: spindexer datasets apply DIR)`
 }
 
 function refuseCount(operation: Operation, columns: number): string | null {
@@ -143,14 +144,4 @@ function refuseCount(operation: Operation, columns: number): string | null {
     return 'data: a delete takes the key columns alone; use "update" with null to empty columns'
   }
   return null
-}
-
-const NAME_SHOWN_MAX = 60
-
-function shorten(name: string): string {
-  return name.length <= NAME_SHOWN_MAX ? name : `${name.slice(0, NAME_SHOWN_MAX)}…`.toWellFormed()
-}
-
-function quoteShort(name: string): string {
-  return JSON.stringify(shorten(name))
 }

@@ -4,6 +4,7 @@ import { type Column, KEY_TYPES, type KeyColumn } from './catalogue.ts'
 import { type FieldType, readFieldType } from './field-type.ts'
 import { isJsonArray, isJsonObject, type Json, type JsonObject } from './json.ts'
 import { COLUMNS_MAX, isName, KEY_TEXTS_MAX, NAME_BYTES_MAX } from './limits.ts'
+import { quoteShort } from './words.ts'
 
 /** A definition that is sound in itself. */
 export interface Schema {
@@ -58,7 +59,7 @@ function refuseForm(json: Json): string | null {
     if (member === 'namespace' || member === 'doc') {
       if (typeof value !== 'string') return `${member} should be a string`
     } else if (!['type', 'name', 'fields', 'key'].includes(member)) {
-      return `the schema has an unknown member ${JSON.stringify(member)}`
+      return `the schema has an unknown member ${quoteShort(member)}`
     }
   }
   if (json.get('type') !== 'record') return 'its type should be "record"'
@@ -83,7 +84,7 @@ function readField(json: Json): Field | string {
     } else if (member === 'required') {
       if (typeof value !== 'boolean') return `field ${name}: required should be true or false`
     } else if (member !== 'name' && member !== 'type') {
-      return `field ${name} has an unknown member ${JSON.stringify(member)}`
+      return `field ${name} has an unknown member ${quoteShort(member)}`
     }
   }
   const type = readFieldType(json.get('type') ?? null)

@@ -5,6 +5,7 @@ import type { KeyColumn } from './catalogue.ts'
 import { canonicalDecimal, isCanonicalDecimal } from './decimal.ts'
 import { instantToNs, instantToTimestamp, isDate, isTimestamp, parseInstant } from './instant.ts'
 import { canonicalJson, describeJson, isCanonicalJson, isJsonNumber, type Json, quoteJson } from './json.ts'
+import { shorten } from './words.ts'
 
 const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const BASE64_PATTERN = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
@@ -221,7 +222,7 @@ function toTimestamp(text: string): string | RefusedInput {
 const SYMBOLS_NAMED_MAX = 10
 
 function nameSome(symbols: ReadonlySet<string>): string {
-  const named = [...symbols].slice(0, SYMBOLS_NAMED_MAX).join(', ')
+  const named = shorten([...symbols].slice(0, SYMBOLS_NAMED_MAX).join(', '))
   return symbols.size > SYMBOLS_NAMED_MAX ? `${named}, …` : named
 }
 

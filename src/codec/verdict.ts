@@ -7,11 +7,11 @@ import { createCursor } from './avro-cursor.ts'
 import type { Catalogue, Dataset } from './catalogue.ts'
 import { type Control, parseControl } from './control.ts'
 import { CONTROL_MAGIC, findAvro } from './framing.ts'
-import { quoteJson } from './json.ts'
 import { VALUE_BYTES_MAX } from './limits.ts'
 import type { ParkReason, QuarantineReason } from './reasons.ts'
 import { DEFINITIONS, type Header, type LogRecord } from './record.ts'
 import { refuseKeyText, refuseValue } from './values.ts'
+import { quoteShort, shorten } from './words.ts'
 
 /**
  * What has to be defined before another verdict on a parked message is possible at all: a column of its dataset (that
@@ -100,7 +100,7 @@ function judgeHeaders(headers: readonly Header[]): Verdict | null {
   const seen = new Set<string>()
   for (const { name } of headers) {
     if (!name.startsWith(OUR_PREFIX)) continue
-    if (!OUR_HEADERS.has(name)) return quarantine('unknown-header', shorten(quoteJson(name)))
+    if (!OUR_HEADERS.has(name)) return quarantine('unknown-header', quoteShort(name))
     if (seen.has(name)) return quarantine('repeated-header', name)
     seen.add(name)
   }
@@ -164,10 +164,4 @@ function judgeByDefinition(mutation: Mutation, dataset: Dataset): Verdict {
 function judgeUnknownColumn(mutation: Mutation, dataset: Dataset, name: string): Verdict {
   const isKey = dataset.key.some((column) => column.name === name)
   return isKey ? park(mutation, 'key-as-column', name, null) : park(mutation, 'unknown-column', name, name)
-}
-
-const DETAIL_MAX = 200
-
-function shorten(text: string): string {
-  return text.length <= DETAIL_MAX ? text : `${text.slice(0, DETAIL_MAX - 1)}…`.toWellFormed()
 }

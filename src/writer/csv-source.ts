@@ -7,6 +7,7 @@ import type { Dataset, KeyColumn } from '../codec/catalogue.ts'
 import { isJsonNumber, type Json, parseJson } from '../codec/json.ts'
 import { readRow } from '../codec/line.ts'
 import { listNames, nearNames } from '../codec/near-names.ts'
+import { quoteShort } from '../codec/words.ts'
 import { toEntry, withTime } from './json-source.ts'
 import { LINE_BYTES_MAX } from './lines.ts'
 import type { Entry, Source } from './source.ts'
@@ -61,7 +62,7 @@ function readHeader(dataset: Dataset, cells: CsvRecord['cells'], line: number): 
     const near = nearNames(name, dataset.fieldNames)
     const hint =
       near.length === 0 ? `it has ${listNames(dataset.fieldNames)}` : `did you mean ${listNames(near)}?`
-    const shown = JSON.stringify(name.slice(0, 60).toWellFormed())
+    const shown = quoteShort(name)
     return refuse(`${dataset.name} has no column ${shown} (${hint}); correct it, or take the column out`)
   })
   const wrong = header.find((column) => column instanceof Error)
