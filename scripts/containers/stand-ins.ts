@@ -32,7 +32,7 @@ const recipes: readonly Recipe[] = [
       'COPY kafka.sh /etc/kafka/docker/run',
       'RUN chown -R appuser /opt/kafka/config /mnt/shared/config /var/lib/kafka',
       'VOLUME ["/var/lib/kafka/data", "/mnt/shared/config"]',
-      'EXPOSE 9092',
+      // No EXPOSE: podman 4 lists such a port as one to be published, and Testcontainers would wait for that.
       'USER appuser',
       'CMD ["/etc/kafka/docker/run"]',
     ],

@@ -121,7 +121,7 @@ export function newClusterId(): string {
 }
 
 /** What a single broker needs; anything else is Kafka's default. */
-function brokerProperties(
+export function brokerProperties(
   [port, controllerPort]: readonly number[],
   data: string,
   more: Readonly<Record<string, string>> = {},

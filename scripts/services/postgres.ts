@@ -25,6 +25,10 @@ export interface PostgresService extends Service {
   readonly url: string
   /** 'fast' (as stop() does) ends sessions and writes a checkpoint; 'immediate' is a crash: recovery follows. */
   stop(mode?: 'fast' | 'immediate'): Promise<void>
+  /** Ends one process of the server, as the kernel does for want of memory. */
+  killProcess(pid: number): Promise<void>
+  /** Makes an empty file in the data directory. */
+  touch(name: string): Promise<void>
 }
 
 // fsync and synchronous_commit stay as they are by default: crashes are tested, and must be real ones.
@@ -78,6 +82,8 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
     ...Object.getOwnPropertyDescriptors(service),
     url: { value: postgresUrl(service.port, options.password), enumerable: true },
     stop: { value: stop, enumerable: true },
+    killProcess: { value: async (pid: number) => void process.kill(pid, 'SIGKILL'), enumerable: true },
+    touch: { value: async (name: string) => writeFileSync(join(data, name), ''), enumerable: true },
   })
 }
 

@@ -1,12 +1,14 @@
 // Services of a test's own: they crash, come back with their data, and never outlive their owner.
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { createConnection, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, logLevel } from 'kafkajs'
 import { Client } from 'pg'
 import { afterAll, describe, expect, test } from 'vitest'
+import { startPostgres as startNativePostgres } from '../../scripts/services/postgres.ts'
 import { identify } from '../../scripts/services/process.ts'
 import { startKafka, startPostgres, startRegistry, temporaryDir } from '../support/services.ts'
 
@@ -17,7 +19,7 @@ afterAll(() => dir.remove())
 describe('Kafka', () => {
   test('keeps its port and what it acknowledged over SIGKILL', async () => {
     const service = await startKafka(inDir('kafka'))
-    const { port, pid } = service
+    const { port } = service
     const kafka = new Kafka({ brokers: [...service.brokers], logLevel: logLevel.NOTHING })
     const admin = kafka.admin()
     await admin.connect()
@@ -28,14 +30,13 @@ describe('Kafka', () => {
     await producer.disconnect()
 
     await service.kill('SIGKILL')
-    expect(identify(pid)).toBeUndefined()
+    await expect(connect(port)).rejects.toThrow(/ECONNREFUSED/)
     await service.restart()
     expect(service.port).toBe(port)
-    expect(service.pid).not.toBe(pid)
     expect(await admin.fetchTopicOffsets('kept')).toMatchObject([{ low: '0', high: '2' }])
     await admin.disconnect()
     await service.stop()
-    expect(identify(service.pid)).toBeUndefined()
+    await expect(connect(port)).rejects.toThrow(/ECONNREFUSED/)
   })
 })
 
@@ -75,17 +76,17 @@ describe.each([15, 18] as const)('Postgres %i', (version) => {
   })
 })
 
-test('a port that is taken is not waited for: another is chosen', async () => {
+test('a port of a native one that is taken is not waited for: another is chosen', async () => {
   const other = createServer()
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
   const taken = (other.address() as { port: number }).port
-  const service = await startPostgres({ ...inDir('taken'), version: 18, ports: [taken] })
+  const service = await startNativePostgres({ ...inDir('taken'), version: 18, ports: [taken] })
   expect(service.port).not.toBe(taken)
   await service.stop()
   other.close()
 })
 
-test('a service ends with its owner, even when that is killed', async () => {
+test('a native service ends with its owner, even when that is killed', async () => {
   const own = temporaryDir()
   const module = join(import.meta.dirname, '../../scripts/services/postgres.ts')
   const program = `
@@ -116,4 +117,10 @@ async function query(connectionString: string, sql: string): Promise<unknown[]> 
   } finally {
     await client.end()
   }
+}
+
+async function connect(port: number): Promise<void> {
+  const socket = createConnection({ port, host: '127.0.0.1' })
+  await once(socket, 'connect')
+  socket.destroy()
 }

@@ -3,7 +3,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
-import { type KafkaService, startKafka } from '../../scripts/services/kafka.ts'
+import { type KafkaService, startKafka } from './services.ts'
 
 export interface GuardedKafka extends KafkaService {
   /** Where the administrator connects. */

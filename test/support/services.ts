@@ -2,13 +2,62 @@
 import { randomBytes } from 'node:crypto'
 import { Client } from 'pg'
 import { inject } from 'vitest'
+import * as nativeKafka from '../../scripts/services/kafka.ts'
+import * as nativePostgres from '../../scripts/services/postgres.ts'
+import * as nativeRegistry from '../../scripts/services/registry.ts'
+import type { Service, StartOptions } from '../../scripts/services/service.ts'
+import type { Kind } from '../../scripts/services/stack.ts'
 import { createTemporaryDir, type TemporaryDir } from '../../scripts/services/temporary-dir.ts'
 import type { PostgresVersion } from '../../scripts/services/versions.ts'
 
-export { type KafkaService, startKafka } from '../../scripts/services/kafka.ts'
-export { type PostgresService, startPostgres } from '../../scripts/services/postgres.ts'
-export { type RegistryService, startRegistry } from '../../scripts/services/registry.ts'
 export type { PostgresVersion }
+
+/** A service of a test's own, however it runs. */
+export type TestService = Pick<Service, 'name' | 'port' | 'ports' | 'stop' | 'kill' | 'restart'>
+
+export interface KafkaService extends TestService {
+  readonly brokers: readonly string[]
+}
+
+export interface RegistryService extends TestService {
+  /** Ends in /apis/ccompat/v7. */
+  readonly url: string
+}
+
+export interface PostgresService extends TestService {
+  /** As superuser `postgres`, database `postgres`. */
+  readonly url: string
+  /** 'fast' ends sessions and writes a checkpoint; 'immediate' is a crash: recovery follows. */
+  stop(mode?: 'fast' | 'immediate'): Promise<void>
+  /** Ends one process of the server, by the pid that the server knows it by, as the kernel does for want of memory. */
+  killProcess(pid: number): Promise<void>
+  /** Makes an empty file in the data directory of the running server. */
+  touch(name: string): Promise<void>
+}
+
+/** How this run's services run. */
+export function servicesKind(): Kind {
+  return inject('servicesRun').kind
+}
+
+/** A private broker: the test ends it. */
+export async function startKafka(options: nativeKafka.KafkaOptions): Promise<KafkaService> {
+  const { kind, id } = inject('servicesRun')
+  if (kind === 'native') return nativeKafka.startKafka(options)
+  return (await import('./containers/services.ts')).startKafka(id, options)
+}
+
+export async function startRegistry(options: StartOptions): Promise<RegistryService> {
+  const { kind, id } = inject('servicesRun')
+  if (kind === 'native') return nativeRegistry.startRegistry(options)
+  return (await import('./containers/services.ts')).startRegistry(id, options)
+}
+
+export async function startPostgres(options: nativePostgres.PostgresOptions): Promise<PostgresService> {
+  const { kind, id } = inject('servicesRun')
+  if (kind === 'docker') return (await import('./containers/services.ts')).startPostgres(id, options)
+  return nativePostgres.startPostgres(options)
+}
 
 /** The Kafka broker that all tests of a run share: topics by uniqueTopic(), and nobody stops it. */
 export function kafka(): Promise<{ brokers: string[] }> {
