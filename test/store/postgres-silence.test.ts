@@ -1,5 +1,6 @@
 // Networks that swallow everything without a word: noticed in seconds, and never mistaken for a statement that is slow.
 
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { isTransient } from '../../src/store/postgres/errors.ts'
 import { createPool, endPool, inTransaction, WRITE } from '../../src/store/postgres/pool.ts'
@@ -82,7 +83,9 @@ describe.concurrent('silence', () => {
     expect(isTransient(error), String(error)).toBe(true)
     expect(ms).toBeLessThan(30_000)
     expect(await store.commit(batch)).toEqual({ type: 'stale', what: 'positions' })
-    const { rows } = await bench.pool.query('select next_offset, consumed, merged from spindexer.positions')
+    const { rows } = await bench.pool.query(
+      'select next_offset, consumed, merged from spindexer.positions where partition = 0',
+    )
     expect(rows).toEqual([{ next_offset: '1', consumed: '1', merged: '1' }])
     await close()
   })
@@ -98,6 +101,43 @@ describe.concurrent('silence', () => {
     const { error } = await failureOf(work)
     expect(isTransient(error), String(error)).toBe(true)
     await close()
+  })
+
+  it('a worker frozen in the middle of a statement, with locks that others wait for, is ended', async () => {
+    const { hostname, port } = new URL(bench.url)
+    let isFrozen = false
+    const proxy = await startProxy(
+      { host: hostname, port: Number(port) },
+      {
+        createFilter: () => ({
+          ...PASS,
+          toTarget(bytes) {
+            if (!isFrozen) return bytes
+            // The first message of the statement, and half of the second one.
+            return bytes.subarray(0, bytes.indexOf('B\0') + 8)
+          },
+        }),
+      },
+    )
+    const url = Object.assign(new URL(bench.url), { port: String(proxy.port) })
+    const frozen = new pg.Client({ connectionString: url.href, application_name: 'spindexer' })
+    const ended = new Promise<unknown>((resolve) => frozen.on('error', resolve))
+    await frozen.connect()
+    await frozen.query(`begin; update spindexer.definitions set taken = taken; insert into spindexer.positions
+      values (7, 0, null, null, 0, 0, 0, 0, 0, null, null)`)
+    isFrozen = true
+    const stuck = frozen.query('select $1::text', ['x']).catch((error: unknown) => error)
+    const store = bench.store()
+    const batch = batchOf([mutationOf('upsert', 'tracks', 'z', 1, { n: 1n })], { partition: 7 })
+    const began = performance.now()
+    for (;;) {
+      const result = await store.commit(batch).catch((error: unknown) => error)
+      if (result instanceof Error) expect(isTransient(result), String(result)).toBe(true)
+      else break
+    }
+    expect(performance.now() - began).toBeLessThan(60_000)
+    expect(String(await Promise.race([stuck, ended]))).toMatch(/terminat|ECONNRESET/)
+    await proxy.close()
   })
 
   it('a slow statement, and a reader that thinks between two, are left alone', async () => {

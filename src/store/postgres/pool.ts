@@ -2,6 +2,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg, { type Pool, type PoolClient, type QueryResult } from 'pg'
+import { isLockTimeout } from './errors.ts'
+import { endStuck } from './sql/end-stuck.ts'
 import { type WatchedClient, watchAnswers } from './watch.ts'
 
 /** Of one process: a batch, a definition, a look at parked messages, and one to spare. */
@@ -87,6 +89,7 @@ export async function inTransaction<T>(
       () => false,
       () => true,
     )
+    if (!isBroken && isLockTimeout(error)) await endStuck(client).catch(ignore)
     throw error
   } finally {
     release(client, isBroken)
