@@ -4,7 +4,7 @@ import { expect } from 'vitest'
 import { encodeMutation } from '../../src/codec/avro.ts'
 import { type Catalogue, type ColumnType, type Dataset, EMPTY_CATALOGUE } from '../../src/codec/catalogue.ts'
 import { encodeControl } from '../../src/codec/control.ts'
-import { judgeDefinitions } from '../../src/codec/definitions.ts'
+import { judgeDefinitions, type RefusedRecord } from '../../src/codec/definitions.ts'
 import { cellLines, isVisible, rowLine, stateLines } from '../../src/codec/dump.ts'
 import { frameSingleObject } from '../../src/codec/framing.ts'
 import { type JsonObject, plainToJson } from '../../src/codec/json.ts'
@@ -139,6 +139,16 @@ export function frameUpsert(
   return frameSingleObject(encodeMutation(mutation))
 }
 
+/** The verdict on a record's value. */
+export function judgeIn(catalogue: Catalogue, value: Buffer): Verdict {
+  return judge(recordOf(value), catalogue)
+}
+
+/** Why the definition is refused where nothing is defined; empty when it is taken. */
+export function judgeDefinition(definition: DefinitionJson): readonly RefusedRecord[] {
+  return judgeDefinitions(EMPTY_CATALOGUE, [definitionRecord(definition, 0n)], 1n, LOG.logId).refused
+}
+
 /** The verdict on a value in a column of the type. */
 export function judgeValue(type: ColumnType, value: Value): Verdict {
   const definition = definitionOf(
@@ -147,7 +157,7 @@ export function judgeValue(type: ColumnType, value: Value): Verdict {
     [{ name: 'c', type: ['null', avroType(type)] }],
   )
   const { catalogue } = judgeDefinitions(EMPTY_CATALOGUE, [definitionRecord(definition, 0n)], 1n, LOG.logId)
-  return judge(recordOf(frameUpsert('d', ['1'], new Map([['c', value]]))), catalogue)
+  return judgeIn(catalogue, frameUpsert('d', ['1'], new Map([['c', value]])))
 }
 
 /** Takes the definitions, one step each; every one has to be sound. */

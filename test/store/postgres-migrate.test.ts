@@ -8,6 +8,7 @@ import { createPostgresReader } from '../../src/store/postgres/reader.ts'
 import { createPostgresStore } from '../../src/store/postgres/store.ts'
 import { MIGRATIONS } from '../../src/store/postgres/version.ts'
 import { batchOf, datasetOf, LOG, mutationOf, prepare } from '../contract/store-fixture.ts'
+import { runCli } from '../support/cli.ts'
 import { createDatabase, postgres, startPostgres, temporaryDir } from '../support/services.ts'
 
 const endings: (() => Promise<void> | void)[] = []
@@ -76,18 +77,31 @@ describe('migrate', () => {
     expect((await pool.query('select * from "My ""data""".tracks')).rowCount).toBe(0)
   })
 
-  it('a database that cannot hold every text is refused', async () => {
-    const admin = poolOf((await postgres(18)).url)
-    const name = `latin_${Date.now()}`
-    await admin.query(`create database ${name} encoding 'LATIN1' locale 'C' template template0`)
-    endings.push(() => admin.query(`drop database ${name} with (force)`).then(() => {}))
-    const url = new URL((await postgres(18)).url)
-    url.pathname = name
-    expect(await migrate(poolOf(url.href))).toMatchObject({
-      type: 'refused',
-      what: expect.stringContaining('LATIN1'),
-    })
-  })
+  it.each([
+    [15, 'LATIN1'],
+    [15, 'SQL_ASCII'],
+    [18, 'LATIN1'],
+    [18, 'SQL_ASCII'],
+  ] as const)(
+    'on Postgres %i a database in %s, which cannot hold every text, is refused',
+    async (version, encoding) => {
+      const admin = poolOf((await postgres(version)).url)
+      const name = `${encoding.toLowerCase()}_${Date.now()}`
+      await admin.query(`create database ${name} encoding '${encoding}' locale 'C' template template0`)
+      endings.push(() => admin.query(`drop database ${name} with (force)`).then(() => {}))
+      const url = new URL((await postgres(version)).url)
+      url.pathname = name
+      expect(await migrate(poolOf(url.href))).toMatchObject({
+        type: 'refused',
+        what: expect.stringContaining(encoding),
+        remedy: expect.stringContaining("encoding 'UTF8' template template0"),
+      })
+      const { code, stderr } = await runCli(['migrate'], { env: { DATABASE_URL: url.href } })
+      expect(stderr).toContain(encoding)
+      expect(stderr).toContain("encoding 'UTF8' template template0")
+      expect(code).toBe(1)
+    },
+  )
 
   it('a node without rights on the cluster works; only the reader role is missing, with a warning', async () => {
     const dir = temporaryDir()
