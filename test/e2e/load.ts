@@ -27,15 +27,15 @@ export interface Load {
   kill(): void
 }
 
-/** A writer that goes on until it is stopped, some thousand mutations a second. */
-export function startLoad(log: TestLog, writer: string, seed: number): Load {
+/** A writer that goes on until it is stopped, some thousand mutations a second unless told otherwise. */
+export function startLoad(log: TestLog, writer: string, seed: number, linesPerSecond = 5_000): Load {
   const running: RunningCli = startCli(['publish', '-'], { env: log.env, keepStdin: true })
   const lines = generateLines(writer, seed, 100_000_000)
   let stopped = false
   let written = 0
   const timer = setInterval(() => {
     if (stopped || running.child.stdin.writableNeedDrain) return
-    const some = Array.from({ length: 200 }, () => `${lines.next().value}\n`)
+    const some = Array.from({ length: linesPerSecond / 25 }, () => `${lines.next().value}\n`)
     running.child.stdin.write(some.join(''))
     written += some.length
   }, 40)

@@ -79,6 +79,12 @@ export function judgeSettings(
       `kafka topic "${topic}" has ${MIN_IN_SYNC}=1: one broker may acknowledge alone; run \`${mend}\``,
     )
   }
+  if (replicationFactor >= 3 && Number(settings.get(MIN_IN_SYNC)) >= replicationFactor) {
+    const mend = alterCommand(topic, brokers, MIN_IN_SYNC, '2')
+    warnings.push(
+      `kafka topic "${topic}" has ${MIN_IN_SYNC}=${settings.get(MIN_IN_SYNC)}: writers wait as soon as one of ${replicationFactor} brokers is away; run \`${mend}\``,
+    )
+  }
   const messageBytes = Number(settings.get(MAX_MESSAGE) ?? MESSAGE_BYTES_MIN)
   if (messageBytes < MESSAGE_BYTES_MIN) {
     const mend = alterCommand(topic, brokers, MAX_MESSAGE, '1048588')
