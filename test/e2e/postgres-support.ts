@@ -23,14 +23,14 @@ export interface Bench {
   admin(sql: string): Promise<Record<string, string>[]>
   /** The node as its superuser sees it, past any proxy. */
   readonly node: TestNode
-  /** A URL of the node's database for another user or port. */
+  /** The URL of the node's database, with other parts. */
   urlOf(change: UrlChange): string
 }
 
 interface UrlChange {
   readonly username?: string
-  readonly password?: string
   readonly port?: number
+  readonly pathname?: string
 }
 
 export interface PrivatePostgres {
@@ -101,14 +101,13 @@ export async function progress(
 
 /** Waits until the node says something that it had not said at `from` characters of its words. */
 export async function says(running: RunningCli, words: string | RegExp, from: number): Promise<void> {
-  await waitFor(
-    `the node to say ${words}`,
-    () => {
-      if (running.child.exitCode !== null) throw new Error(`the node ended:\n${running.stderr()}`)
-      return new RegExp(words).test(running.stderr().slice(from))
-    },
-    { timeoutMs: 90_000 },
-  )
+  const isSaid = () => {
+    if (running.child.exitCode !== null) throw new Error(`the node ended:\n${running.stderr()}`)
+    return new RegExp(words).test(running.stderr().slice(from))
+  }
+  await waitFor(`the node to say ${words}`, isSaid, { timeoutMs: 90_000 }).catch((error: Error) => {
+    throw new Error(`${error.message}; it said:\n${running.stderr().slice(from)}`)
+  })
 }
 
 export async function endNode(running: RunningCli): Promise<void> {
