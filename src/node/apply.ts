@@ -1,9 +1,10 @@
 // The apply task: reads the data partitions, folds what comes while the store is busy, writes one batch after the other.
 
 import { setImmediate as turn } from 'node:timers/promises'
-import { DEFINITIONS } from '../codec/record.ts'
+import { DEFINITIONS, type Pointer } from '../codec/record.ts'
 import type { Problem, ReadScope } from '../log/log.ts'
 import type { Batch } from '../store/store.ts'
+import { explainRejected } from './blame.ts'
 import { type Context, type Outcome, STOPPED } from './context.ts'
 import { type Chunk, createWindow } from './window.ts'
 
@@ -80,10 +81,10 @@ export async function explainLost(
   ]
 }
 
-/** One batch in flight, one window filling: batches grow while the store is busy, and stay small when it is idle. */
 /** After this a batch that is being written is worth a word: a lock is waited for without an end. */
 const SLOW_BATCH_MS = 10_000
 
+/** One batch in flight, one window filling: batches grow while the store is busy, and stay small when it is idle. */
 function createPipeline(context: Context) {
   let window = createWindow(context.catalogue, context.judge)
   let inFlight: Promise<void> | null = null
@@ -93,14 +94,17 @@ function createPipeline(context: Context) {
 
   const write = async (batch: Batch): Promise<void> => {
     const began = performance.now()
-    try {
     const patience = setInterval(() => {
       const error = `the database has been at work on it for ${Math.round((performance.now() - began) / 1_000)} s; somebody may hold a lock (pg_locks, pg_blocking_pids)`
       context.emit({ type: 'waiting', what: 'write a batch yet', error, waitMs: SLOW_BATCH_MS })
     }, SLOW_BATCH_MS)
+    try {
       const result = await context.retry('write a batch', () => context.store.commit(batch))
       if (result.type === 'committed') {
         emitCommitted(context, batch, performance.now() - began)
+      } else if (result.type === 'rejected') {
+        outcome ??= await explainRejected(context, result, pointersOf(batch))
+        failed.abort()
       } else {
         outcome ??= {
           type: 'restart',
@@ -111,12 +115,12 @@ function createPipeline(context: Context) {
     } catch (error) {
       failure ??= { error }
       failed.abort()
+    } finally {
+      clearInterval(patience)
     }
     inFlight = null
     flush()
   }
-    } finally {
-      clearInterval(patience)
   const flush = (): void => {
     if (inFlight !== null || outcome !== null || failure !== null || window.isEmpty()) return
     const batch = window.toBatch(context.identity)
@@ -150,6 +154,12 @@ function createPipeline(context: Context) {
     },
     outcome: () => outcome,
     failed: failed.signal,
+  }
+}
+
+function* pointersOf({ steps }: Batch): Generator<Pointer> {
+  for (const { partition, from, next } of steps) {
+    for (let offset = from; offset < next; offset++) yield { partition, offset }
   }
 }
 

@@ -4,6 +4,7 @@ import type { Catalogue } from '../codec/catalogue.ts'
 import type { LogRecord, Pointer } from '../codec/record.ts'
 import { createFold, foldMutation } from '../crdt/fold.ts'
 import type { ParkedMessage, PendingMessage, Rejudgement } from '../store/store.ts'
+import { explainRejected } from './blame.ts'
 import { type Context, type Outcome, STOPPED } from './context.ts'
 import { parkedMessage } from './window.ts'
 
@@ -76,6 +77,7 @@ async function rejudgeChunk(
     })
     return 'committed'
   }
+  if (result.type === 'rejected') return explainRejected(context, result, rejudgement.taken)
   if (result.type === 'stale' && result.what === 'log') {
     return { type: 'restart', reason: 'another worker moved the log' }
   }

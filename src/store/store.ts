@@ -161,7 +161,7 @@ export interface Rejected {
 export interface Store {
   /** The state, bound to this log: a fresh store takes its identity, another log's is refused. */
   load(identity: LogIdentity): Promise<StoreState | StoreRefusal>
-  commit(batch: Batch): Promise<CommitResult>
+  commit(batch: Batch): Promise<CommitResult | Rejected>
   define(step: DefinitionStep): Promise<CommitResult>
   /**
    * At most `limit` parked messages behind `after` that wait for what a definition has brought since they were judged,
@@ -169,7 +169,7 @@ export interface Store {
    * (`after` null), the state is marked as being at D (`rejudgedTo`).
    */
   parkedToJudge(after: PendingMessage | null, limit: number): Promise<readonly PendingMessage[]>
-  rejudge(rejudgement: Rejudgement): Promise<CommitResult>
+  rejudge(rejudgement: Rejudgement): Promise<CommitResult | Rejected>
 }
 
 /** A row as the reader sees it. */

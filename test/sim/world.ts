@@ -76,7 +76,7 @@ export class Killed extends Error {}
 
 /** A store that fails at random: before a step, after it (the answer is lost), by being busy, or by the process's death. */
 export function createFaultyStore(store: Store, random: Random, isHealed: () => boolean): Store {
-  const around = async (step: () => Promise<CommitResult>, canBeBusy: boolean): Promise<CommitResult> => {
+  const around = async <T>(step: () => Promise<T>, canBeBusy: boolean): Promise<T | CommitResult> => {
     const dice = isHealed() ? 1 : random()
     if (dice < 0.02) throw new Passing('the connection was lost before the step')
     if (dice < 0.03) throw new Killed('killed before the step')

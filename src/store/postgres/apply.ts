@@ -1,7 +1,7 @@
 // Applying a fold: its datasets and rows in one fixed order, so that two workers never wait for each other in a circle.
 
 import type { PoolClient } from 'pg'
-import type { Catalogue } from '../../codec/catalogue.ts'
+import type { Catalogue, Dataset } from '../../codec/catalogue.ts'
 import type { Fold, FoldedRow } from '../../crdt/fold.ts'
 import { compareText } from '../../crdt/value.ts'
 import { createRowSet, rowParameters } from './rows.ts'
@@ -13,21 +13,36 @@ const STATEMENT_ROWS_MAX = 10_000
 const STATEMENT_BYTES_MAX = 64 * 1024 * 1024
 
 export async function applyFold(client: PoolClient, catalogue: Catalogue, fold: Fold): Promise<void> {
+  for (const { dataset, rows } of foldToChunks(catalogue, fold)) await applyRows(client, dataset, rows)
+}
+
+/** Rows of one dataset, in order of their keys, few enough for a statement. */
+export async function applyRows(
+  client: PoolClient,
+  dataset: Dataset,
+  rows: readonly FoldedRow[],
+): Promise<void> {
+  const rowSet = createRowSet(dataset, rows)
+  const { rows: tied } = await client.query<string[]>({
+    text: upsertSql(rowSet),
+    values: rowParameters(rowSet),
+    rowMode: 'array',
+  })
+  if (tied.length > 0) await settleTies(client, rowSet, tied)
+}
+
+/** A statement's worth each, in the order in which they are to be applied. */
+export function* foldToChunks(
+  catalogue: Catalogue,
+  fold: Fold,
+): Generator<{ readonly dataset: Dataset; readonly rows: readonly FoldedRow[] }> {
   for (const name of [...fold.keys()].sort(compareText)) {
     const dataset = catalogue.datasets.get(name)
     if (dataset === undefined) throw new Error(`a batch holds rows of "${name}", which is not defined`)
     // Any order that all workers share will do here, and that of UTF-16 is the one that costs nothing.
     const rowsByKey = fold.get(name)!
     const sorted = [...rowsByKey.keys()].sort().map((key) => rowsByKey.get(key)!)
-    for (const rows of chunksOf(sorted)) {
-      const rowSet = createRowSet(dataset, rows)
-      const { rows: tied } = await client.query<string[]>({
-        text: upsertSql(rowSet),
-        values: rowParameters(rowSet),
-        rowMode: 'array',
-      })
-      if (tied.length > 0) await settleTies(client, rowSet, tied)
-    }
+    for (const rows of chunksOf(sorted)) yield { dataset, rows }
   }
 }
 

@@ -49,6 +49,15 @@ export function isTransient(error: unknown): boolean {
   return code.length === 5 && TRANSIENT_CLASSES.has(code.slice(0, 2))
 }
 
+/** SQLSTATE classes of what is wrong with data or statements, whenever it is tried again; a lack of rights is not. */
+const DATA_CLASSES: ReadonlySet<string> = new Set(['22', '23', '42', '54'])
+
+/** True for an error that no valid batch may meet: validation is stricter than Postgres, and the tables are our own. */
+export function isDataError(error: unknown): boolean {
+  const code = codeOf(error)
+  return code?.length === 5 && code !== '42501' && DATA_CLASSES.has(code.slice(0, 2))
+}
+
 /** True when a lock was not to be had within lock_timeout. */
 export function isLockTimeout(error: unknown): boolean {
   return codeOf(error) === '55P03'

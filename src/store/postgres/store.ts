@@ -2,6 +2,7 @@
 
 import type { Pool, PoolClient } from 'pg'
 import type { Pointer } from '../../codec/record.ts'
+import type { Fold } from '../../crdt/fold.ts'
 import { isSameIdentity, refuseIdentity } from '../identity.ts'
 import type {
   Batch,
@@ -9,20 +10,22 @@ import type {
   DefinitionStep,
   LogIdentity,
   PendingMessage,
+  Rejected,
   Rejudgement,
   Store,
   StoreRefusal,
   StoreState,
 } from '../store.ts'
 import { applyFold } from './apply.ts'
+import { findRejected } from './blame.ts'
 import { setLockTimeout, takeDefinitions } from './define.ts'
-import { isLockTimeout } from './errors.ts'
+import { isDataError, isLockTimeout } from './errors.ts'
 import { inTransaction, READ_SNAPSHOT, WRITE } from './pool.ts'
 import { countOrigins } from './sql/count-origins.ts'
+import { describeHolders, lockHolders } from './sql/lock-holders.ts'
 import { movePositions } from './sql/move-positions.ts'
 import { park } from './sql/park.ts'
 import { compareCures, endCure, markRejudged, pendingParked, readCures } from './sql/pending-parked.ts'
-import { describeHolders, lockHolders } from './sql/lock-holders.ts'
 import { quarantine } from './sql/quarantine.ts'
 import { holdPositions, recountParked } from './sql/recount-parked.ts'
 import { takeParked } from './sql/take-parked.ts'
@@ -60,11 +63,28 @@ export function createPostgresStore({ pool }: PostgresStoreOptions): Store {
   return {
     load: (identity) => load(pool, catalogues, identity),
     commit: (batch) =>
-      inTransaction(pool, SHARED, (client) => commit(client, catalogues, batch), isCommitted),
+      orRejected(pool, catalogues, batch.rows, (client) => commit(client, catalogues, batch)),
     define: (step) => define(pool, catalogues, step),
     parkedToJudge: (after, limit) => parkedToJudge(pool, after, limit),
     rejudge: (rejudgement) =>
-      inTransaction(pool, SHARED, (client) => rejudge(client, catalogues, rejudgement), isCommitted),
+      orRejected(pool, catalogues, rejudgement.rows, (client) => rejudge(client, catalogues, rejudgement)),
+  }
+}
+
+/** Writes rows with what belongs to them; when it fails because of the data, says of which. */
+async function orRejected(
+  pool: Pool,
+  catalogues: CatalogueCache,
+  rows: Fold,
+  write: (client: PoolClient) => Promise<CommitResult>,
+): Promise<CommitResult | Rejected> {
+  try {
+    return await inTransaction(pool, SHARED, write, isCommitted)
+  } catch (error) {
+    if (!isDataError(error)) throw error
+    const readCatalogue = async (client: PoolClient) =>
+      catalogues.read(client, (await readHead(client)).offset)
+    return findRejected({ pool, begin: SHARED, readCatalogue }, rows, error)
   }
 }
 
@@ -124,6 +144,15 @@ async function define(pool: Pool, catalogues: CatalogueCache, step: DefinitionSt
   }
 }
 
+/** Whoever it was may be gone by now. */
+function nameHolders(pool: Pool, step: DefinitionStep): Promise<string> {
+  return inTransaction(pool, READ_SNAPSHOT, async (client) => {
+    const { dataSchema } = await readHead(client)
+    const changed = [...step.catalogue.datasets.values()].filter(({ changedAt }) => changedAt > step.from)
+    return describeHolders(await lockHolders(client, changed, dataSchema))
+  })
+}
+
 async function takeStep(
   client: PoolClient,
   catalogues: CatalogueCache,
@@ -144,15 +173,6 @@ async function parkedToJudge(
   after: PendingMessage | null,
   limit: number,
 ): Promise<readonly PendingMessage[]> {
-/** Whoever it was may be gone by now. */
-function nameHolders(pool: Pool, step: DefinitionStep): Promise<string> {
-  return inTransaction(pool, READ_SNAPSHOT, async (client) => {
-    const { dataSchema } = await readHead(client)
-    const changed = [...step.catalogue.datasets.values()].filter(({ changedAt }) => changedAt > step.from)
-    return describeHolders(await lockHolders(client, changed, dataSchema))
-  })
-}
-
   return inTransaction(pool, WRITE, async (client) => {
     const { offset } = await readHead(client)
     const found: PendingMessage[] = []
