@@ -13,6 +13,7 @@ import { runNode } from '../../src/node/run.ts'
 import { createMemoryDatabase, type MemoryDatabase } from '../../src/store/memory/database.ts'
 import { createMemoryStore } from '../../src/store/memory/store.ts'
 import { announceSeed } from '../support/seed.ts'
+import { soaked } from '../support/soak.ts'
 import {
   below,
   createFaultyStore,
@@ -25,7 +26,7 @@ import {
 } from './world.ts'
 
 const SEED = announceSeed('test/sim/node.test.ts')
-const WORLDS = 12
+const WORLDS = soaked(12)
 const MESSAGES = 400
 const LOG_ID = '11111111-1111-4111-8111-111111111111'
 const MAX_CLOCK_AHEAD_MS = 60_000n
