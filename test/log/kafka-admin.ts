@@ -101,6 +101,8 @@ export async function withProducer<T>(
       transactionalId: randomBytes(8).toString('hex'),
       maxInFlightRequests: 1,
       idempotent: true,
+      // One that a test leaves open is not to end by itself, however busy the machine is.
+      transactionTimeout: 600_000,
     }),
   })
   await producer.connect()
