@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
 import type { Catalogue } from '../codec/catalogue.ts'
-import type { Origin } from '../crdt/stamp.ts'
+import { type Origin, stampToIso, stampToOrigin } from '../crdt/stamp.ts'
 import { type CheckResult, checkSource } from '../writer/check.ts'
 import { createEncoder, type Framing } from '../writer/framing.ts'
 import { readBytes } from '../writer/lines.ts'
@@ -13,7 +13,7 @@ import { registerMutationSchema } from '../writer/registry.ts'
 import { type SendResult, sendSource } from '../writer/send.ts'
 import { createSession, type Session } from '../writer/session.ts'
 import type { LineProblem, Source } from '../writer/source.ts'
-import { findStart } from '../writer/start.ts'
+import { findStart, type Newest, unfollowedMs } from '../writer/start.ts'
 import { createTieCheck } from '../writer/ties.ts'
 import { compareWords, requireComparable, withOnlyChanged } from './comparing.ts'
 import type { Context } from './context.ts'
@@ -147,6 +147,7 @@ async function openSession(context: Context, checked: CheckedLog, isClockUsed: b
   if (start?.type === 'unknown') {
     out.say(`Timestamps start from this machine's clock alone: ${start.reason}.`)
   }
+  if (start?.type === 'node') warnOfClock(context, start.newest, genesis.maxClockAheadMs)
   return createSession({
     log,
     maxClockAheadMs: genesis.maxClockAheadMs,
@@ -155,6 +156,14 @@ async function openSession(context: Context, checked: CheckedLog, isClockUsed: b
     nowNs,
     ...(start?.type === 'node' ? { newest: start.newest } : {}),
   })
+}
+
+function warnOfClock({ out }: Context, newest: Newest, maxClockAheadMs: bigint): void {
+  const aheadMs = unfollowedMs(newest, nowNs(), maxClockAheadMs)
+  if (newest.stamp === null || aheadMs === 0n) return
+  out.say(
+    `warning: the node's newest timestamp, ${stampToIso(newest.stamp)}, is ${aheadMs} ms further ahead of the clock than a writer follows: until then changes of what has that timestamp are without effect. Find the writer whose clock is ahead (origin ${stampToOrigin(newest.stamp)}).`,
+  )
 }
 
 async function findFraming({ config }: Context, subject: string): Promise<Framing> {

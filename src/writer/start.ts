@@ -1,11 +1,25 @@
 // Where a session's clock starts: behind everything that a node has seen, where one can be asked.
 
-import type { Stamp } from '../crdt/stamp.ts'
+import { createClock, observeAppendTime, observeStampTime } from '../crdt/clock.ts'
+import { type Stamp, stampToTime, ZERO_ORIGIN } from '../crdt/stamp.ts'
 
 /** The newest stamp and append time (ms) that a node has processed; null before its first message. */
 export interface Newest {
   readonly stamp: Stamp | null
   readonly appendMs: bigint | null
+}
+
+/**
+ * How far a node's newest stamp is ahead of what a session follows (ms): 0 as a rule. Above it, somebody stamped
+ * messages with a clock that is wrong, or made their stamps up, and what is written now loses against them.
+ */
+export function unfollowedMs(newest: Newest, nowNs: bigint, maxClockAheadMs: bigint): bigint {
+  if (newest.stamp === null) return 0n
+  let clock = createClock(ZERO_ORIGIN, maxClockAheadMs)
+  if (newest.appendMs !== null) clock = observeAppendTime(clock, newest.appendMs)
+  const timeNs = stampToTime(newest.stamp)
+  const followedNs = observeStampTime(clock, timeNs, nowNs).lastNs
+  return (timeNs - followedNs) / 1_000_000n
 }
 
 export type SessionStart =

@@ -18,12 +18,14 @@ export interface TestLog {
 /** A new log on the shared Kafka (or on `brokers`), with the definitions of a folder applied. */
 export async function createTestLog(
   name: string,
-  options: { partitions: number; datasets?: string; brokers?: readonly string[] },
+  options: { partitions: number; datasets?: string; brokers?: readonly string[]; maxClockAheadMs?: number },
 ): Promise<TestLog> {
   const brokers = options.brokers ?? (await kafka()).brokers
   const topic = uniqueTopic(name)
   const env = { SPINDEXER_LOG: `kafka://${brokers.join(',')}/${topic}` }
-  await cli(['log', 'create', '--partitions', String(options.partitions)], { env })
+  const ahead =
+    options.maxClockAheadMs === undefined ? [] : ['--max-clock-ahead', `${options.maxClockAheadMs}`]
+  await cli(['log', 'create', '--partitions', String(options.partitions), ...ahead], { env })
   if (options.datasets !== undefined) await cli(['datasets', 'apply', join(ROOT, options.datasets)], { env })
   return { brokers, topic, env }
 }
