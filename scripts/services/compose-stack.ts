@@ -31,7 +31,7 @@ type Settings = Readonly<Record<string, string>>
 /** Containers named after the directory `dir`, which holds compose.env; `compose` is how Compose is called here. */
 export function createComposeProvider(dir: string, compose: readonly string[]): Provider {
   const envFile = join(dir, 'compose.env')
-  const project = `spindexer-${createHash('sha256').update(realpathSync(dir)).digest('hex').slice(0, 10)}`
+  const project = projectOf(dir)
   const call: Compose = async (...args) => {
     const [file, ...rest] = compose
     const files = ['--project-name', project, '--env-file', envFile, '--file', composeFile]
@@ -76,6 +76,11 @@ export function createComposeProvider(dir: string, compose: readonly string[]): 
       password: password(),
     }),
   }
+}
+
+/** One for each checkout. */
+export function projectOf(dir: string): string {
+  return `spindexer-${createHash('sha256').update(realpathSync(dir)).digest('hex').slice(0, 10)}`
 }
 
 type Compose = (...args: readonly string[]) => Promise<string>

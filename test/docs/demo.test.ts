@@ -6,13 +6,14 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, expect, test } from 'vitest'
 import { ROOT } from '../support/cli.ts'
-import { temporaryDir } from '../support/services.ts'
+import { engineEnvironment, temporaryDir } from '../support/services.ts'
+import { removeStack } from '../support/stack.ts'
 
 const dir = temporaryDir()
 const DEMO_MS_MAX = 110_000
 
 afterAll(async () => {
-  await run('scripts/services.ts', ['down', '--root', dir.path])
+  await removeStack(dir.path)
   dir.remove()
 })
 
@@ -29,7 +30,7 @@ test('the demo ends with nodes that are equal', async () => {
 async function run(script: string, args: readonly string[]) {
   const child = spawn(process.execPath, [join(ROOT, script), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' },
+    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...engineEnvironment() },
   })
   // SIGTERM, which the demo passes on to what it has started.
   const timer = setTimeout(() => child.kill('SIGTERM'), DEMO_MS_MAX)

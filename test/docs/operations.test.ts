@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { javaProgram, kafkaJars, programOnPath } from '../../scripts/services/maven.ts'
+import { programOnPath } from '../../scripts/services/maven.ts'
 import {
   DEFINITION_REASONS,
   PARK_REASONS,
@@ -13,6 +13,7 @@ import {
 } from '../../src/codec/reasons.ts'
 import { ROOT } from '../support/cli.ts'
 import { type GuardedKafka, PLAIN_USER, startGuardedKafka } from '../support/guarded-kafka.ts'
+import { kafkaTool } from '../support/kafka-tool.ts'
 import { createDatabase, temporaryDir, uniqueTopic } from '../support/services.ts'
 import { addProgram, type Checkout, copyCheckout, type Ran, runSnippets, snippetsOf } from './snippets.ts'
 
@@ -81,16 +82,8 @@ ${ACLS} --add --allow-principal "$NODE" --group spindexer- --resource-pattern-ty
 spindexer run --until-end`
 
 async function addPrograms(checkout: Checkout): Promise<void> {
-  const classpath = join(await kafkaJars(), '*')
-  const java = [
-    javaProgram('Kafka'),
-    '-Dorg.slf4j.simpleLogger.defaultLogLevel=error',
-    '-XX:+UseSerialGC',
-    '-XX:TieredStopAtLevel=1',
-    '-cp',
-    classpath,
-  ]
-  addProgram(checkout, 'kafka-acls.sh', [...java, 'org.apache.kafka.tools.AclCommand'])
+  const acls = await kafkaTool('org.apache.kafka.tools.AclCommand', [checkout.path])
+  addProgram(checkout, 'kafka-acls.sh', acls)
   addProgram(checkout, 'spindexer', [process.execPath, join(ROOT, 'src/cli/main.ts')])
   addProgram(checkout, 'psql', [process.execPath, join(import.meta.dirname, 'psql.ts')])
   for (const [name, debianPackage] of [

@@ -1,7 +1,5 @@
 // Postgres under fire while a writer goes on: sessions ended, statements cancelled, connections cut, answers lost, servers killed.
 
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, it } from 'vitest'
@@ -168,13 +166,12 @@ async function killBackend(): Promise<void> {
     const found = await bench.admin(`select pid ${SESSIONS}`)
     return found.length > 0 && found
   })
-  process.kill(Number(rows[0]!.pid), 'SIGKILL')
+  await postgres.server.killProcess(Number(rows[0]!.pid))
 }
 
 /** What a failover may lead to: the same data on a server that only reads. */
 async function becomeStandby(): Promise<void> {
-  const [row] = await bench.admin(`select current_setting('data_directory') as dir`)
-  await postgres.server.stop()
-  writeFileSync(join(row!.dir!, 'standby.signal'), '')
+  // Looked at only when a server starts.
+  await postgres.server.touch('standby.signal')
   await postgres.server.restart()
 }

@@ -1,20 +1,19 @@
 // make up and make down as commands, in a directory of their own.
-import { execFile } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { temporaryDir } from '../support/services.ts'
+import { servicesKind, temporaryDir } from '../support/services.ts'
+import { removeStack, runStack } from '../support/stack.ts'
 
-const script = join(import.meta.dirname, '../../scripts/services.ts')
 const dir = temporaryDir()
 const envFile = join(dir.path, '.env')
 const own = 'MINE=1\n# no line break at the end'
 
 beforeAll(() => writeFileSync(envFile, own))
 afterAll(async () => {
-  await run(['down'])
+  await removeStack(dir.path)
   dir.remove()
 })
 
@@ -46,6 +45,20 @@ describe('make up, make down', () => {
     expect((await run(['down'])).stderr).toContain('none of them runs')
   })
 
+  test('what runs in one way is not run in another as well', async () => {
+    expect((await run(['up'])).code).toBe(0)
+    const other = servicesKind() === 'native' ? 'docker' : 'native'
+    for (const command of ['up', 'down', 'status']) {
+      const refused = await run([command], { SERVICES: other })
+      expect(refused).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining(`SERVICES=${servicesKind()} make down`),
+      })
+    }
+    expect((await run(['status'], { SERVICES: '' })).stdout.match(/running/g)).toHaveLength(3)
+    expect((await run(['down'])).code).toBe(0)
+  })
+
   test.each([
     [['sideways'], {}, /usage/],
     [['up', '--port', '1'], {}, /usage/],
@@ -56,7 +69,7 @@ describe('make up, make down', () => {
   })
 
   test('without java it says what to install', async () => {
-    const outcome = await run(['up'], { PATH: '' })
+    const outcome = await run(['up'], { PATH: '', SERVICES: '' })
     expect(outcome).toMatchObject({ code: 1, stderr: expect.stringMatching(/apt-get install default-jre/) })
     expect(outcome.stderr).toContain(
       'Not in containers either: no container engine answers (there is no docker).',
@@ -65,14 +78,8 @@ describe('make up, make down', () => {
   })
 })
 
-function run(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  return new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
-    const options = { env: { ...process.env, SERVICES: '', ...env } }
-    const all = [script, ...args, '--root', dir.path]
-    const child = execFile(process.execPath, all, options, (_error, stdout, stderr) =>
-      resolve({ code: child.exitCode, stdout, stderr }),
-    )
-  })
+function run(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  return runStack(dir.path, args, env)
 }
 
 async function query(connectionString: string, sql: string): Promise<void> {

@@ -2,10 +2,14 @@
 
 import { spawn } from 'node:child_process'
 import { join, resolve } from 'node:path'
+import { inContainer } from './containers/run.ts'
+import { servicesKind } from './services.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const EXAMPLES = join(ROOT, 'examples/python')
-const VENV = join(ROOT, 'node_modules/.cache/spindexer/python')
+const CACHE = join(ROOT, 'node_modules/.cache/spindexer')
+const ENVIRONMENT = { PYTHONDONTWRITEBYTECODE: '1' }
+const PROBE = 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))'
 
 /** What a program printed, and its exit code (null: ended by a signal). */
 export interface PythonResult {
@@ -15,14 +19,30 @@ export interface PythonResult {
 }
 
 /**
- * The interpreter of a virtual environment with examples/python/requirements.txt, made when there is none or when
- * the requirements have changed. Throws with what to install when Python, its venv or the packages are not to be had.
+ * The command that runs the interpreter of a virtual environment with examples/python/requirements.txt, made when there
+ * is none or when the requirements have changed. Where the machine has no Python that will do and services run in
+ * containers, so does this. Throws with what to install when Python, its venv or the packages are not to be had.
  */
-export async function python(): Promise<string> {
+async function python(): Promise<readonly string[]> {
+  const isContained = servicesKind() === 'docker' && !(await hasPython())
+  const venv = join(CACHE, isContained ? 'python-in-container' : 'python')
+  const around = isContained
+    ? (command: readonly string[]) => inContainer('python', [ROOT], command, ENVIRONMENT)
+    : (command: readonly string[]) => command
   const script = join(import.meta.dirname, 'python-venv.py')
-  const { code, stderr } = await run('python3', [script, VENV, join(EXAMPLES, 'requirements.txt')], '')
+  const { code, stderr } = await run(
+    around(['python3', script, venv, join(EXAMPLES, 'requirements.txt')]),
+    '',
+  )
   if (code !== 0) throw new Error(`no Python for the tests: ${stderr.trim()}`)
-  return join(VENV, 'bin/python')
+  return around([join(venv, 'bin/python')])
+}
+
+async function hasPython(): Promise<boolean> {
+  return run(['python3', '-c', PROBE], '').then(
+    ({ code }) => code === 0,
+    () => false,
+  )
 }
 
 /** Runs a program of examples/python (`golden.py`, or a path) to its end, with `input` as its stdin. */
@@ -31,15 +51,12 @@ export async function runPython(
   args: readonly string[],
   { input = '' }: { readonly input?: string } = {},
 ): Promise<PythonResult> {
-  return run(await python(), [resolve(EXAMPLES, script), ...args], input)
+  return run([...(await python()), resolve(EXAMPLES, script), ...args], input)
 }
 
-function run(command: string, args: readonly string[], input: string): Promise<PythonResult> {
+function run([command, ...args]: readonly string[], input: string): Promise<PythonResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
-      stdio: 'pipe',
-      env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' },
-    })
+    const child = spawn(command!, args, { stdio: 'pipe', env: { ...process.env, ...ENVIRONMENT } })
     const stdout: Buffer[] = []
     const stderr: Buffer[] = []
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk))

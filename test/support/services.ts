@@ -40,6 +40,15 @@ export function servicesKind(): Kind {
   return inject('servicesRun').kind
 }
 
+/** What a command that starts services, or containers, needs of the environment. */
+export function engineEnvironment(): Readonly<Record<string, string>> {
+  const found = ['DOCKER_HOST', 'DOCKER_CONTEXT', 'DOCKER_CONFIG'].flatMap((name) => {
+    const value = process.env[name]
+    return value ? [[name, value] as const] : []
+  })
+  return { SERVICES: servicesKind(), ...Object.fromEntries(found) }
+}
+
 /** A private broker: the test ends it. */
 export async function startKafka(options: nativeKafka.KafkaOptions): Promise<KafkaService> {
   const { kind, id } = inject('servicesRun')

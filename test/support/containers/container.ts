@@ -13,7 +13,7 @@ import { choosePort } from '../../../scripts/services/ports.ts'
 import type { TestService } from '../services.ts'
 
 /** Containers and volumes of one run of the tests carry it, and are removed by it. */
-const RUN_LABEL = 'spindexer.test-run'
+export const RUN_LABEL = 'spindexer.test-run'
 /** Lives in another container's network. */
 const GUEST_LABEL = 'spindexer.test-guest'
 
@@ -129,7 +129,7 @@ async function serve(
     const until = Date.now() + startTimeoutMs
     while (!(await spec.answers(ports))) {
       if ((await isRunning()) && Date.now() < until) {
-        await sleep(100)
+        await sleep(250)
         continue
       }
       const log = await container.logs({ stdout: true, stderr: true, tail: 25 })
@@ -158,6 +158,15 @@ async function serve(
       return output
     },
   }
+}
+
+/** Removes the volumes of a project of Compose that is down. */
+export async function removeProjectVolumes(project: string): Promise<void> {
+  const { dockerode } = (await getContainerRuntimeClient()).container
+  const { Volumes } = await dockerode.listVolumes({
+    filters: { label: [`com.docker.compose.project=${project}`] },
+  })
+  await Promise.all(Volumes.map(({ Name }) => dockerode.getVolume(Name).remove()))
 }
 
 /** Removes all that a run has made. */
