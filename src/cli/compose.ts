@@ -42,9 +42,11 @@ export interface OpenedLog {
   readonly subject: string
 }
 
-export function openLog(config: Config, onLog: OnLog): OpenedLog {
+/** `onTrouble` is given words for people, while the log has kept a command waiting for some seconds. */
+export function openLog(config: Config, onLog: OnLog, onTrouble: OnLog): OpenedLog {
   const { brokers, topic } = addressOf(config)
-  return { log: createKafkaLog({ connection: { brokers }, topic, onLog }), subject: `${topic}-value` }
+  const log = createKafkaLog({ connection: { brokers }, topic, onLog, onTrouble })
+  return { log, subject: `${topic}-value` }
 }
 
 /** Makes the topics of the log; what exists is left alone. */
@@ -83,7 +85,7 @@ export interface Database {
   store(): Store
   reader(): Promise<StoreReader | StoreRefusal>
   nodeId(): Promise<string>
-  resetNodeId(): Promise<string>
+  resetNodeId(): Promise<string | StoreRefusal>
   /** Says that this worker lives. */
   registerWorker(workerId: string): Promise<void>
   /** Of each worker of this node when it was last seen: a text that changes each time. */
@@ -92,10 +94,10 @@ export interface Database {
   forgetWorkers(atWork: readonly string[]): Promise<void>
   /** How far the node is. Null when the database follows another log, or none yet. */
   look(identity: LogIdentity): Promise<NodeLook | null>
-  close(): Promise<void>
-}
   /** How many parked messages wait for one of these; null when the database follows another log, or none yet. */
   countWaiting(identity: LogIdentity, cures: readonly CureName[]): Promise<bigint | null>
+  close(): Promise<void>
+}
 
 export function openDatabase(config: Config): Database {
   const url = requireSetting(config, 'DATABASE_URL')
@@ -117,9 +119,9 @@ export function openDatabase(config: Config): Database {
     registeredWorkers: () => registeredWorkers(pool),
     forgetWorkers: (atWork) => forgetWorkers(pool, atWork),
     look: (identity) => lookAt(pool, identity),
+    countWaiting: (identity, cures) => readIfFollows(pool, identity, (client) => countWaiting(client, cures)),
     close: () => endPool(pool),
   }
-    countWaiting: (identity, cures) => readIfFollows(pool, identity, (client) => countWaiting(client, cures)),
 }
 
 function lookAt(pool: Pool, identity: LogIdentity): Promise<NodeLook | null> {

@@ -22,7 +22,12 @@ export interface CheckedLog extends OpenedLog {
 /** Opens the log of the settings, without asking anything of it yet. */
 export async function withLog<T>(context: Context, use: (opened: OpenedLog) => Promise<T>): Promise<T> {
   const { openLog } = await loadAdapters()
-  const opened = openLog(context.config, context.debug)
+  const { io, out } = context
+  const opened = openLog(context.config, context.debug, (text) => {
+    // On a terminal the progress stands on the line where this is said.
+    if (io.stderr.isTTY === true) io.stderr.write('\r\u001b[K')
+    out.say(`waiting: ${text}`)
+  })
   try {
     return await use(opened)
   } finally {

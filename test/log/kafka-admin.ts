@@ -70,15 +70,24 @@ export function deleteRecords(brokers: readonly string[], topic: string, partiti
 
 export interface PartitionReplicas {
   readonly partition: number
-  /** Ids of brokers; the leader is -1 while there is none. */
+  /** Ids of brokers. */
   readonly leader: number
   readonly replicas: readonly number[]
   readonly inSync: readonly number[]
 }
 
-/** Who has the partitions of a topic, by their number, as some broker of these sees it now. */
-export function replicasOf(brokers: readonly string[], topic: string): Promise<PartitionReplicas[]> {
-  return withAdmin(brokers, async (admin) => {
+/**
+ * Who has the partitions of a topic, by their number, as some broker of these sees it now. Null when one of them has
+ * no leader.
+ */
+export async function replicasOf(
+  brokers: readonly string[],
+  topic: string,
+): Promise<PartitionReplicas[] | null> {
+  const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING, retry: { retries: 0 } })
+  const admin = kafka.admin()
+  try {
+    await admin.connect()
     const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
     const partitions = topics[0]!.partitions.map(({ partitionId, leader, replicas, isr }) => ({
       partition: partitionId,
@@ -87,7 +96,12 @@ export function replicasOf(brokers: readonly string[], topic: string): Promise<P
       inSync: isr,
     }))
     return partitions.sort((a, b) => a.partition - b.partition)
-  })
+  } catch (error) {
+    if ((error as { type?: string }).type === 'LEADER_NOT_AVAILABLE') return null
+    throw error
+  } finally {
+    await admin.disconnect()
+  }
 }
 
 export async function withProducer<T>(

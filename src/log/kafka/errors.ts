@@ -31,6 +31,10 @@ const REMEDIES: ReadonlyMap<string, string> = new Map([
     'LEADER_NOT_AVAILABLE',
     'bring back the brokers that have this partition: none of those that have all of it is there',
   ],
+  [
+    'GROUP_COORDINATOR_NOT_AVAILABLE',
+    'bring back brokers: those that keep consumer groups (topic __consumer_offsets) are away',
+  ],
   ['NOT_ENOUGH_REPLICAS', 'bring back brokers: fewer than min.insync.replicas have the topic'],
   ['NOT_ENOUGH_REPLICAS_AFTER_APPEND', 'bring back brokers: fewer than min.insync.replicas have the topic'],
 ])
