@@ -74,6 +74,7 @@ const REMEDIES: ReadonlyMap<string, string> = new Map([
   ['28P01', 'Postgres refuses the password: check DATABASE_URL'],
   ['28000', 'Postgres refuses this user: check DATABASE_URL'],
   ['25006', 'Postgres takes no writes: a standby, or default_transaction_read_only is on'],
+  ['25P03', 'this process stood still in the middle of a transaction: it is begun again'],
   ['3F000', MISSING_TABLES],
   ['42P01', MISSING_TABLES],
   ['42703', MISSING_TABLES],

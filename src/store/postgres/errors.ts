@@ -49,13 +49,15 @@ export function isTransient(error: unknown): boolean {
   return code.length === 5 && TRANSIENT_CLASSES.has(code.slice(0, 2))
 }
 
-/** SQLSTATE classes of what is wrong with data or statements, whenever it is tried again; a lack of rights is not. */
+/** SQLSTATE classes of what is wrong with data or statements, whenever it is tried again. */
 const DATA_CLASSES: ReadonlySet<string> = new Set(['22', '23', '42', '54'])
+/** Of these classes, what is no row's fault: a right that is lacking, a table that is gone. */
+const NOT_OF_DATA: ReadonlySet<string> = new Set(['42501', '42P01'])
 
 /** True for an error that no valid batch may meet: validation is stricter than Postgres, and the tables are our own. */
 export function isDataError(error: unknown): boolean {
   const code = codeOf(error)
-  return code?.length === 5 && code !== '42501' && DATA_CLASSES.has(code.slice(0, 2))
+  return code?.length === 5 && !NOT_OF_DATA.has(code) && DATA_CLASSES.has(code.slice(0, 2))
 }
 
 /** True when a lock was not to be had within lock_timeout. */
