@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { block, branch, rawMutation, text } from '../../scripts/golden/raw-avro.ts'
 import { frameSingleObject } from '../../src/codec/framing.ts'
 import { createKafkaLog } from '../../src/log/kafka/log.ts'
+import { keyToPartition } from '../../src/log/placement.ts'
 import { runNode } from '../../src/node/run.ts'
 import { isTransient } from '../../src/store/postgres/errors.ts'
 import { migrate } from '../../src/store/postgres/migrate.ts'
@@ -93,8 +94,13 @@ const MEDDLINGS: readonly Meddling[] = [
 
 const line = (id: string, plays: number, title: string) =>
   JSON.stringify({ dataset: 'tracks', operation: 'upsert', data: { id, plays, title } })
+const PARTITIONS = 3
+const partitionOf = (i: number) =>
+  keyToPartition(Buffer.from(JSON.stringify(['tracks', `t${i}`])), PARTITIONS)
+/** Of one partition, and so of one batch. */
+const TWICE = [80, 81, 82, 83, 84, 85].filter((i) => partitionOf(i) === partitionOf(80)).slice(0, 2)
 const LINES = [
-  ...Array.from({ length: 400 }, (_, i) => line(`t${i}`, i, i === 80 || i === 83 ? 'twice' : `Song ${i}`)),
+  ...Array.from({ length: 400 }, (_, i) => line(`t${i}`, i, TWICE.includes(i) ? 'twice' : `Song ${i}`)),
   line('t"7', 1313, 'Unlucky'),
 ]
 
@@ -152,7 +158,8 @@ let unlucky: string
 const nodes = new Map<string, TestNode>()
 
 beforeAll(async () => {
-  log = await createTestLog('rejected', { partitions: 3, datasets: 'examples/catalogue' })
+  expect(TWICE.length).toBe(2)
+  log = await createTestLog('rejected', { partitions: PARTITIONS, datasets: 'examples/catalogue' })
   for (const { name, change } of MEDDLINGS) {
     const node = await createTestNode(log, 'rejected')
     nodes.set(name, node)
