@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander'
 import { createContext, type Io } from '../context.ts'
+import { Failure } from '../errors.ts'
 import { withDatabase } from '../log-access.ts'
 
 export function addNodeResetIdCommand(parent: Command, io: Io): void {
@@ -15,7 +16,9 @@ export function addNodeResetIdCommand(parent: Command, io: Io): void {
     .action(async (_options: unknown, command: Command) => {
       const context = createContext(io, command)
       await withDatabase(context, async (database) => {
-        await context.out.record({ nodeId: await database.resetNodeId() })
+        const nodeId = await database.resetNodeId()
+        if (typeof nodeId !== 'string') throw new Failure(nodeId.what, nodeId.remedy)
+        await context.out.record({ nodeId })
       })
     })
 }

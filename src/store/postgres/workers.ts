@@ -1,6 +1,9 @@
 // The processes that share one node's partitions, and the id that they share.
 
 import type { Pool } from 'pg'
+import type { StoreRefusal } from '../store.ts'
+import { inTransaction, WRITE } from './pool.ts'
+import { refuseSchema } from './version.ts'
 
 /** Never by this alone: while the database is away no worker is seen, and all of them may live. */
 const FORGOTTEN_AFTER = '1 hour'
@@ -12,12 +15,16 @@ export async function readNodeId(pool: Pool): Promise<string> {
 }
 
 /** For a database that was cloned: a new node id, and no workers. The state stays. Answers with the id. */
-export async function resetNodeId(pool: Pool): Promise<string> {
-  const { rows } = await pool.query<{ node_id: string }>(
-    `with gone as (delete from spindexer.workers)
-     update spindexer.node set node_id = gen_random_uuid() returning node_id`,
-  )
-  return rows[0]!.node_id
+export async function resetNodeId(pool: Pool): Promise<string | StoreRefusal> {
+  return inTransaction(pool, WRITE, async (client) => {
+    const refusal = await refuseSchema(client)
+    if (refusal !== null) return refusal
+    const { rows } = await client.query<{ node_id: string }>(
+      `with gone as (delete from spindexer.workers)
+       update spindexer.node set node_id = gen_random_uuid() returning node_id`,
+    )
+    return rows[0]!.node_id
+  })
 }
 
 /** Registers a worker (a uuid), or says that it still lives. */
