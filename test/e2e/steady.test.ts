@@ -20,7 +20,7 @@ import {
 
 const SECONDS = soaked(6)
 const EVERY_MS = 100
-const ROWS = 8
+const ROWS = 20
 
 /** What a writer's own row comes to, by its own account: the later line wins, since one session's stamps only rise. */
 interface OwnRow {
@@ -41,7 +41,8 @@ function write(writer: Writer, random: Random): void {
   const number = ++writer.lines
   const isOwn = random() < 0.8
   const id = `${isOwn ? name : 'both'}-${below(random, ROWS)}`
-  const operation = one(random, ['upsert', 'upsert', 'update', 'update', 'update', 'delete'] as const)
+  // Few are deleted: a delete hides what was lost before it.
+  const operation = random() < 0.04 ? 'delete' : one(random, ['upsert', 'update'] as const)
   const row = rows.get(id) ?? { exists: false, title: null, plays: null }
   const data: Record<string, string | number | null> = { id }
   if (operation === 'delete') Object.assign(row, { exists: false, title: null, plays: null })
