@@ -1,6 +1,7 @@
 // Everything that is fuzzed.
 
 import type { Target } from './target.ts'
+import { answerById, answerByName } from './targets/answer.ts'
 import { batch, batchesRead } from './targets/batch.ts'
 import { control, definition } from './targets/control.ts'
 import { importCsv, importRows, publishLines } from './targets/lines.ts'
@@ -23,4 +24,6 @@ export const TARGETS: readonly Target[] = [
   importCsv,
   batch,
   batchesRead,
+  answerByName,
+  answerById,
 ]
