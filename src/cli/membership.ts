@@ -1,12 +1,11 @@
 // Which processes read as one node: this one says that it lives, and does not share partitions with a copy of its database.
 
-import type { KafkaLog } from '../log/kafka/log.ts'
 import type { Problem } from '../log/log.ts'
 import { pause } from '../node/retry.ts'
-import type { Database } from './compose.ts'
+import type { Database, OpenedLog } from './compose.ts'
 
 export interface MembershipOptions {
-  readonly log: Pick<KafkaLog, 'groupMembers'>
+  readonly log: Pick<OpenedLog['log'], 'groupMembers'>
   readonly database: Pick<Database, 'nodeId' | 'registerWorker' | 'registeredWorkers' | 'forgetWorkers'>
   readonly nodeId: string
   readonly workerId: string
