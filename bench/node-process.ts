@@ -6,6 +6,7 @@ import { peakOf } from './measure.ts'
 
 const POLL_MS = 100
 const STOP_MS = 60_000
+const STDERR_MAX = 4_000
 
 export interface NodeProcess {
   start(): void
@@ -13,13 +14,16 @@ export interface NodeProcess {
   kill(): Promise<void>
   /** SIGTERM; resolves when it has ended. */
   stop(): Promise<void>
+  /** Throws with its words when it has ended by itself. */
+  check(): void
   /** The greatest resident set of any of its processes so far. */
   peakMiB(): number
 }
 
-/** `args` for Node.js; what it says goes to this process's stderr. */
+/** `args` for Node.js. */
 export function createNodeProcess(args: readonly string[], env: NodeJS.ProcessEnv): NodeProcess {
   let child: ChildProcess | null = null
+  let stderr = ''
   let peakKiB = 0
   const poll = setInterval(() => {
     if (child !== null) peakKiB = Math.max(peakKiB, peakOf(child.pid!))
@@ -39,7 +43,15 @@ export function createNodeProcess(args: readonly string[], env: NodeJS.ProcessEn
 
   return {
     start() {
-      child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'ignore'] })
+      const started = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe'] })
+      started.stderr.on('data', (chunk) => {
+        stderr = `${stderr}${chunk}`.slice(-STDERR_MAX)
+      })
+      child = started
+    },
+    check() {
+      if (child === null || (child.exitCode === null && child.signalCode === null)) return
+      throw new Error(`the node ended with ${child.exitCode ?? child.signalCode}:\n${stderr}`)
     },
     kill: () => end('SIGKILL'),
     stop: () => end('SIGTERM'),

@@ -11,7 +11,7 @@ import { startPostgres } from '../scripts/services/postgres.ts'
 import { createTemporaryDir } from '../scripts/services/temporary-dir.ts'
 import { createLiveWriter } from './live-writer.ts'
 import { measure } from './measure.ts'
-import { createNodeProcess } from './node-process.ts'
+import { createNodeProcess, type NodeProcess } from './node-process.ts'
 import { expectedState, fillLog } from './produce.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -82,7 +82,7 @@ async function measureRejudging(env: NodeJS.ProcessEnv, brokers: readonly string
     await apply(env, 'bench/datasets')
     const appliedMs = performance.now() - began
     const firstVisibleMs = await writer.write('bench')
-    const judging = awaitJudged(database, async () => {
+    const judging = awaitJudged(database, nodes, async () => {
       say(`half of it after ${((performance.now() - began) / 1_000).toFixed(1)} s: kill -9`)
       await nodes[0]!.kill()
       nodes[0]!.start()
@@ -111,10 +111,15 @@ async function measureRejudging(env: NodeJS.ProcessEnv, brokers: readonly string
 }
 
 /** Resolves when everything has been judged again; calls `onHalf` once on the way. */
-async function awaitJudged(database: pg.Pool, onHalf: () => Promise<void>): Promise<void> {
+async function awaitJudged(
+  database: pg.Pool,
+  nodes: readonly NodeProcess[],
+  onHalf: () => Promise<void>,
+): Promise<void> {
   let isHalf = false
   let said = performance.now()
   await until('everything to be judged again', async () => {
+    for (const node of nodes) node.check()
     const counts = await countsOf(database)
     if (!isHalf && counts.parked <= messages / 2) {
       isHalf = true

@@ -38,8 +38,8 @@ export async function takeDefinitions(context: Context, onCurrent: () => void): 
 }
 
 /**
- * Definitions taken in one transaction. A new dataset takes half a dozen locks of the server, which by default has room
- * for some six thousand; and what was taken is there, however long the next one has to wait for a reader.
+ * Definitions taken in one transaction. A new dataset takes eight locks of the server, which by default has room for
+ * 6,400; and what was taken is there, however long the next one has to wait for a reader.
  */
 const STEP_RECORDS = 50
 

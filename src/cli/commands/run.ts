@@ -147,6 +147,7 @@ interface Reporter {
 }
 
 const WAITING_EVERY_MS = 10_000
+const JUDGED_EVERY_MS = 3_000
 const AT_WORK_MS = 5_000
 
 /** Words about a running node: what changes, what is odd, and how fast it goes. */
@@ -158,6 +159,8 @@ function createReporter({ io, out, debug }: Context): Reporter {
     total: null,
   })
   const counts = { consumed: 0, merged: 0, parked: 0, quarantined: 0, refused: 0 }
+  const again = { judged: 0, merged: 0 }
+  let sayJudged: NodeJS.Timeout | null = null
   let committedMs = Number.NEGATIVE_INFINITY
   let isWaiting = false
   const saidMs = new Map<string, number>()
@@ -174,6 +177,22 @@ function createReporter({ io, out, debug }: Context): Reporter {
     if (!isWaiting) return
     isWaiting = false
     say('Going on: a batch is written.')
+  }
+
+  /** Millions come ten thousand at a time, several times a second. */
+  function countJudged({ judged, merged }: NodeEvent & { readonly type: 'rejudged' }): void {
+    again.judged += judged
+    again.merged += merged
+    sayJudged ??= setTimeout(flushJudged, JUDGED_EVERY_MS)
+  }
+
+  function flushJudged(): void {
+    if (sayJudged === null) return
+    clearTimeout(sayJudged)
+    sayJudged = null
+    const { judged, merged } = again
+    Object.assign(again, { judged: 0, merged: 0 })
+    say(`Judged ${countOf(judged, 'parked message')} again: ${formatCount(merged)} merged.`)
   }
 
   /** The same words once in a while; numbers in them (files, processes) make no others of them. */
@@ -205,9 +224,7 @@ function createReporter({ io, out, debug }: Context): Reporter {
           if (event.taken > 0) say(`Took ${countOf(event.taken, 'definition')}.`)
           return
         case 'rejudged':
-          return say(
-            `Judged ${countOf(event.judged, 'parked message')} again: ${formatCount(event.merged)} merged.`,
-          )
+          return countJudged(event)
         case 'waiting':
           return sayWaiting(event)
         case 'restarted':
@@ -225,6 +242,9 @@ function createReporter({ io, out, debug }: Context): Reporter {
       const aside = parked + quarantined > 0 ? ' (`spindexer quarantine list` says why)' : ''
       return `${countOf(consumed, 'message')} processed in this run: ${formatCount(merged)} merged, ${formatCount(parked)} parked, ${formatCount(quarantined)} quarantined${aside}.`
     },
-    end: () => void progress.end(),
+    end() {
+      flushJudged()
+      progress.end()
+    },
   }
 }
