@@ -20,6 +20,8 @@ export interface JsonRefusal {
 export type ParsedJson = { readonly type: 'parsed'; readonly value: Json } | JsonRefusal
 export type CanonicalJson = { readonly type: 'canonical'; readonly text: string } | JsonRefusal
 
+const TOO_DEEP = `arrays and objects nest too deep: a json value has at most ${JSON_DEPTH_MAX} levels`
+
 /**
  * Parses JSON (RFC 8259) strictly: no name twice in an object, no lone surrogates, no U+0000, at most `depthMax`
  * levels of arrays and objects, nothing behind the value.
@@ -142,7 +144,7 @@ function parseValue(cursor: Cursor, depth: number): Json | undefined {
 }
 
 function failDepth(cursor: Cursor): undefined {
-  return fail(cursor, `arrays and objects nest deeper than ${cursor.depthMax} levels`)
+  return fail(cursor, TOO_DEEP)
 }
 
 function parseWord<T extends Json>(cursor: Cursor, word: string, value: T): T | undefined {
@@ -244,7 +246,8 @@ function parseEscape(cursor: Cursor): string | undefined {
   }
   const hex = text.slice(at + 1, at + 5)
   if (text[at] !== 'u' || !/^[0-9a-fA-F]{4}$/.test(hex)) return fail(cursor, 'there is no such escape')
-  if (hex === '0000') return fail(cursor, 'a string holds U+0000 (NUL), which Postgres cannot store')
+  if (hex === '0000')
+    return fail(cursor, 'a string holds U+0000 (NUL), which Postgres cannot store; leave it out')
   cursor.at += 5
   return String.fromCharCode(Number.parseInt(hex, 16))
 }
@@ -261,7 +264,7 @@ function writeValue(parts: string[], value: Json, depth: number): string | null 
     parts.push(text)
     return null
   }
-  if (depth === JSON_DEPTH_MAX) return `arrays and objects nest deeper than ${JSON_DEPTH_MAX} levels`
+  if (depth === JSON_DEPTH_MAX) return TOO_DEEP
   return isJsonArray(value) ? writeArray(parts, value, depth + 1) : writeObject(parts, value, depth + 1)
 }
 

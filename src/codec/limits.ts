@@ -17,6 +17,9 @@ export const JSON_DEPTH_MAX = 64
 /** The greatest `seq`, and the greatest integer in a control record: 2^53 - 1. */
 export const SEQ_MAX = 9_007_199_254_740_991n
 
+/** What a name is, in words. */
+export const NAME_FORM = `a letter, then letters, digits and _, at most ${NAME_BYTES_MAX} characters`
+
 const NAME_PATTERN = /^[A-Za-z][A-Za-z0-9_]*$/
 
 /** True for a name that a dataset or a column may have. */

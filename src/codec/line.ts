@@ -4,7 +4,7 @@ import type { Operation } from '../crdt/mutation.ts'
 import type { Value } from '../crdt/value.ts'
 import type { Catalogue, Dataset } from './catalogue.ts'
 import { describeJson, isJsonObject, type Json, type JsonObject, parseJson } from './json.ts'
-import { JSON_DEPTH_MAX, KEY_BYTES_MAX } from './limits.ts'
+import { isName, JSON_DEPTH_MAX, KEY_BYTES_MAX, NAME_FORM } from './limits.ts'
 import { listNames, nearNames } from './near-names.ts'
 import type { UnstampedMutation } from './origin.ts'
 import { parseTimestamp, toCanonicalKey, toCanonicalValue } from './values.ts'
@@ -84,6 +84,7 @@ function readDataset(line: JsonObject, catalogue: Catalogue): Dataset | string {
   if (typeof name !== 'string') return 'dataset: it should be the name of a dataset'
   const dataset = catalogue.datasets.get(name)
   if (dataset !== undefined) return dataset
+  if (!isName(name)) return `dataset: ${quoteShort(name)} can be no dataset's name (${NAME_FORM})`
   const near = nearNames(name, catalogue.datasets.keys())
   const hint = near.length === 0 ? '' : ` (did you mean ${listNames(near)}?)`
   return `dataset: ${quoteShort(name)} is not defined${hint}; define it with: spindexer datasets apply DIR`
@@ -109,7 +110,9 @@ function readData(
   }
   const keyBytes = key.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
   if (keyBytes > KEY_BYTES_MAX) {
-    return refuse(`the key has ${keyBytes} bytes; at most ${KEY_BYTES_MAX} can be replicated`)
+    return refuse(
+      `the key has ${keyBytes} bytes; at most ${KEY_BYTES_MAX} can be replicated: use a shorter key`,
+    )
   }
   const columns = new Map<string, Value>()
   for (const [name, json] of data) {
@@ -128,6 +131,7 @@ function readData(
 }
 
 function explainUnknown(dataset: Dataset, name: string, path: string): string {
+  if (!isName(name)) return `${path}${showName(name)}: this can be no column's name (${NAME_FORM})`
   const near = nearNames(name, dataset.fieldNames)
   const hint =
     near.length === 0

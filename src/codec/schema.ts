@@ -3,7 +3,7 @@
 import { type Column, KEY_TYPES, type KeyColumn } from './catalogue.ts'
 import { type FieldType, readFieldType } from './field-type.ts'
 import { isJsonArray, isJsonObject, type Json, type JsonObject } from './json.ts'
-import { COLUMNS_MAX, isName, KEY_TEXTS_MAX, NAME_BYTES_MAX } from './limits.ts'
+import { COLUMNS_MAX, isName, KEY_TEXTS_MAX, NAME_FORM } from './limits.ts'
 import { quoteShort } from './words.ts'
 
 /** A definition that is sound in itself. */
@@ -50,8 +50,6 @@ export function readSchema(json: Json): ReadSchema {
 function refuse(detail: string): ReadSchema {
   return { type: 'refused', reason: 'bad-definition', detail }
 }
-
-const NAME_FORM = `a letter, then letters, digits and _, at most ${NAME_BYTES_MAX}`
 
 function refuseForm(json: Json): string | null {
   if (!isJsonObject(json)) return 'the schema is not an object'

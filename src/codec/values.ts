@@ -143,7 +143,11 @@ export function parseTimestamp(text: string): ParsedTime {
   const timeNs = digits !== null ? BigInt(digits) : instantToNs(instant!)
   if (timeNs >= LONG_END) return refuse('it is later than a stamp can hold (2262-04-11)')
   if (timeNs < YEAR_2000_NS) {
-    return refuse('it is before 2000-01-01: digits are nanoseconds since 1970, not seconds or milliseconds')
+    return refuse(
+      isDigits
+        ? 'it is before 2000-01-01: digits are nanoseconds since 1970, not seconds or milliseconds'
+        : 'it is before 2000-01-01, where no change is expected; give the time of the change, not of what it is about',
+    )
   }
   return { type: 'time', timeNs }
 }
@@ -185,6 +189,12 @@ function toBytes(json: Json): TypedValue {
   return { type: 'value', value: new Uint8Array(bytes) }
 }
 
+const FORMS: Readonly<Partial<Record<KeyColumn['type'], string>>> = {
+  uuid: ' of 36 characters, a uuid',
+  date: ', a day YYYY-MM-DD',
+  timestamp: ', a time with a zone as 2021-10-13T19:24:00.5Z',
+}
+
 /** Columns whose values are texts. */
 function toText(column: KeyColumn, json: Json): string | RefusedInput {
   if (column.type === 'json') {
@@ -201,20 +211,25 @@ function toText(column: KeyColumn, json: Json): string | RefusedInput {
       )
     )
   }
-  if (typeof json !== 'string') return mustBe('a string', json)
+  if (typeof json !== 'string') return mustBe(`a string${FORMS[column.type] ?? ''}`, json)
   if (!json.isWellFormed()) return refuse('it holds a lone surrogate')
-  if (json.includes('\0')) return refuse('it holds U+0000 (NUL), which Postgres cannot store')
+  if (json.includes('\0')) return refuse('it holds U+0000 (NUL), which Postgres cannot store; leave it out')
   const text =
     column.type === 'timestamp' ? toTimestamp(json) : column.type === 'uuid' ? json.toLowerCase() : json
   if (typeof text !== 'string') return text
   const fault = refuseText(column, text)
   if (fault === null) return text
+  if (column.type === 'uuid') return refuse('it is no uuid: 36 characters, hex digits and dashes')
   return refuse(column.symbols === null ? fault : `${fault} (${nameSome(column.symbols)})`)
 }
 
 function toTimestamp(text: string): string | RefusedInput {
   const instant = parseInstant(text)
-  if (instant === null) return refuse('it should be a time with a zone, as 2021-10-13T19:24:00.5Z')
+  if (instant === null) {
+    return refuse(
+      'it should be a time with a zone, as 2021-10-13T19:24:00.5Z: hours 00 to 23, seconds 00 to 59, years 0001 to 9999 in UTC',
+    )
+  }
   if (instant.nanos % 1000 !== 0) return refuse('it has more than six decimals, and no column holds more')
   return instantToTimestamp(instant)
 }

@@ -71,7 +71,7 @@ export function faultOf(entry: Entry, latestNs: bigint): string | null {
   const { timeNs } = entry.change
   if (timeNs === null || timeNs <= latestNs) return null
   const iso = stampToIso(createStamp(timeNs, ZERO_ORIGIN))
-  return `timestamp: ${iso} is further ahead of the present time than the log allows`
+  return `timestamp: ${iso} is further ahead of the present time than the log allows; correct it, or leave it out to have the change stamped now`
 }
 
 export function describeTie({ earlierLine, about }: Tie): string {

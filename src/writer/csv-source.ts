@@ -59,6 +59,9 @@ function readHeader(dataset: Dataset, cells: CsvRecord['cells'], line: number): 
     const name = cell ?? ''
     const column = dataset.columns.get(name) ?? dataset.key.find((part) => part.name === name)
     if (column !== undefined) return column
+    if (cells.length === 1 && /[;\t|]/.test(name)) {
+      return refuse('its cells are divided by something else; divide them by commas, here and in the rows')
+    }
     const near = nearNames(name, dataset.fieldNames)
     const hint =
       near.length === 0 ? `it has ${listNames(dataset.fieldNames)}` : `did you mean ${listNames(near)}?`

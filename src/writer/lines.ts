@@ -89,7 +89,7 @@ export async function* readLines(
 function toLine(bytes: Buffer, number: number): Line | null {
   const end = bytes.at(-1) === RETURN ? bytes.length - 1 : bytes.length
   const whole = bytes.subarray(0, end)
-  if (!isUtf8(whole)) return { type: 'bad', number, fault: 'the line is not UTF-8' }
+  if (!isUtf8(whole)) return { type: 'bad', number, fault: 'the line is not UTF-8: convert the file' }
   let text = whole.toString('utf8')
   if (number === 1 && text.charCodeAt(0) === 0xfeff) text = text.slice(1)
   return text.trim() === '' ? null : { type: 'line', number, text }

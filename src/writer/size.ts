@@ -20,7 +20,7 @@ export function refuseSize(change: TypedChange): string | null {
     encodeMutation({ stamp, seq: SEQ_MAX, operation, dataset, key, columns }).length + FRAMING_BYTES
   return bytes <= VALUE_BYTES_MAX
     ? null
-    : `the message has ${bytes} bytes; at most ${VALUE_BYTES_MAX} can be replicated`
+    : `the message has ${bytes} bytes; at most ${VALUE_BYTES_MAX} can be replicated: spread its columns over several updates, or keep large content elsewhere`
 }
 
 function boundSize({ dataset, key, columns }: TypedChange): number {

@@ -143,7 +143,7 @@ describe('a line', () => {
       readLine(`{"dataset":"tracks","operation":"upsert","data":{"id":"${id}"}}`, named)
     expect(line('é'.repeat(512)).type).toBe('change')
     expect(line(`${'é'.repeat(512)}x`)).toMatchObject({
-      detail: 'the key has 1025 bytes; at most 1024 can be replicated',
+      detail: 'the key has 1025 bytes; at most 1024 can be replicated: use a shorter key',
     })
   })
 })

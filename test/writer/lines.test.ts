@@ -62,7 +62,7 @@ describe('lines', () => {
     ])
     expect(await linesOf(bytesOf(bytes))).toEqual([
       { type: 'line', number: 1, text: 'a' },
-      { type: 'bad', number: 3, fault: 'the line is not UTF-8' },
+      { type: 'bad', number: 3, fault: 'the line is not UTF-8: convert the file' },
       { type: 'line', number: 4, text: 'b' },
     ])
   })
