@@ -21,14 +21,15 @@ import {
   type TestNode,
 } from './support.ts'
 
-it('a definition after its data, the node killed between taking it and judging again: live and fresh nodes equal', async () => {
+it('a definition after its data, the node killed between taking it and judging again, and once more in the middle of that: live and fresh nodes equal', async () => {
   const log = await createTestLog('late', { partitions: 3 })
-  await writeForeign(log, 'plays', 40_000)
+  await writeForeign(log, 'plays', 50_000)
   const live = await createTestNode(log, 'late')
   const first = startCli(['run'], { env: live.env })
   let second: RunningCli | undefined
+  let third: RunningCli | undefined
   try {
-    await waitFor('everything to be parked', async () => (await parkedOf(live)) === 40_000n)
+    await waitFor('everything to be parked', async () => (await parkedOf(live)) === 50_000n)
     await cli(['datasets', 'apply', join(ROOT, 'examples/catalogue')], { env: log.env })
     await waitFor('the definition to be taken', async () => (await definitionsOf(live)).isJudging, {
       everyMs: 1,
@@ -40,15 +41,30 @@ it('a definition after its data, the node killed between taking it and judging a
     expect(await parkedOf(live)).toBeGreaterThan(0n)
 
     second = startCli(['run'], { env: live.env })
+    const middle = await waitFor(
+      'some to be judged again',
+      async () => {
+        const counts = await countsOf(live)
+        return counts.merged! > 0n && counts
+      },
+      { everyMs: 1 },
+    )
+    second.kill('SIGKILL')
+    await second.ended
+    expect(middle.parked, 'the kill fell between two chunks').toBeGreaterThan(0n)
+    expect((await definitionsOf(live)).isJudging).toBe(true)
+
+    third = startCli(['run'], { env: live.env })
     await waitFor(
       'nothing to be parked',
       async () => (await parkedOf(live)) === 0n && !(await definitionsOf(live)).isJudging,
     )
-    expect(await countsOf(live)).toEqual({ consumed: 40_000n, merged: 40_000n, parked: 0n, quarantined: 0n })
+    expect(await countsOf(live)).toEqual({ consumed: 50_000n, merged: 50_000n, parked: 0n, quarantined: 0n })
     await expectEqualEverywhere(log, live)
   } finally {
     first.kill('SIGKILL')
-    second?.kill('SIGTERM')
+    second?.kill('SIGKILL')
+    third?.kill('SIGTERM')
   }
 }, 200_000)
 
