@@ -2,10 +2,9 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type KafkaCluster, startKafkaCluster } from '../../scripts/services/kafka-cluster.ts'
 import { alterTopic, replicasOf } from '../log/kafka-admin.ts'
 import { runCli, startCli } from '../support/cli.ts'
-import { temporaryDir } from '../support/services.ts'
+import { type KafkaCluster, startKafkaCluster, temporaryDir } from '../support/services.ts'
 import { waitFor } from '../support/wait.ts'
 import { type Load, startLoad } from './load.ts'
 import {
@@ -32,17 +31,20 @@ afterAll(async () => {
   dir.remove()
 })
 
+const gone = new Set<number>()
+const aliveBrokers = () =>
+  cluster.nodes.filter(({ nodeId }) => !gone.has(nodeId)).map(({ address }) => address)
+
+/** Null: a partition has no leader. Undefined: nobody could be asked just now. */
+const askReplicas = (log: TestLog) => replicasOf(aliveBrokers(), log.topic).catch(() => undefined)
+
 async function leaderOf(log: TestLog, partition: number) {
   const found = await waitFor('a leader', async () => {
-    const replicas = await replicasOf(aliveBrokers(), log.topic).catch(() => null)
+    const replicas = await askReplicas(log)
     return replicas?.find((one) => one.partition === partition)
   })
   return cluster.node(found.leader)
 }
-
-const gone = new Set<number>()
-const aliveBrokers = () =>
-  cluster.nodes.filter(({ nodeId }) => !gone.has(nodeId)).map(({ address }) => address)
 
 async function kill(nodeId: number) {
   gone.add(nodeId)
@@ -56,7 +58,7 @@ async function restart(nodeId: number) {
 
 async function inSync(log: TestLog) {
   await waitFor('all replicas to be in sync', async () => {
-    const replicas = await replicasOf(aliveBrokers(), log.topic).catch(() => null)
+    const replicas = await askReplicas(log)
     return replicas?.every(({ inSync }) => inSync.length === 3)
   })
 }
@@ -96,7 +98,7 @@ it('brokers are killed, hang, move and come back empty: nothing is lost and noth
     await sleep(3_000)
     await cluster.controller.restart()
     await progress(node, loads, 'with the controller back and a leader killed')
-    cluster.node(leader.nodeId).wipe()
+    await cluster.node(leader.nodeId).wipe()
     await restart(leader.nodeId)
     await inSync(log)
     await progress(node, loads, 'with a broker that came back empty')
@@ -156,7 +158,7 @@ it('two of three brokers away, then all that are in sync: writers wait, say so, 
     await progress(node, [load], 'calm')
     await kill(stale)
     await waitFor('the first to be left behind', async () =>
-      (await replicasOf(aliveBrokers(), log.topic))?.every(({ inSync }) => !inSync.includes(stale)),
+      (await askReplicas(log))?.every(({ inSync }) => !inSync.includes(stale)),
     )
     await progress(node, [load], 'with one broker away')
     await kill(second)
@@ -166,10 +168,7 @@ it('two of three brokers away, then all that are in sync: writers wait, say so, 
     await kill(last)
     await restart(stale)
     // It lacks what the others acknowledged: it must not lead, whatever waits for it.
-    await waitFor(
-      'a partition to be without a leader',
-      async () => (await replicasOf(aliveBrokers(), log.topic)) === null,
-    )
+    await waitFor('a partition to be without a leader', async () => (await askReplicas(log)) === null)
     await waitFor('the node to say that it waits', () =>
       /waiting: (.*\n?.*)bring back the brokers that have this partition/.test(running.stderr()),
     )

@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { type Admin, ConfigResourceTypes, Kafka, logLevel, Partitioners, type Producer } from 'kafkajs'
+import { errorType } from '../../src/log/kafka/errors.ts'
 import { createKafkaLog, type KafkaLog } from '../../src/log/kafka/log.ts'
 import { createKafkaTopics } from '../../src/log/kafka/topics.ts'
 import { uniqueTopic } from '../support/services.ts'
@@ -97,7 +98,7 @@ export async function replicasOf(
     }))
     return partitions.sort((a, b) => a.partition - b.partition)
   } catch (error) {
-    if ((error as { type?: string }).type === 'LEADER_NOT_AVAILABLE') return null
+    if (errorType(error) === 'LEADER_NOT_AVAILABLE') return null
     throw error
   } finally {
     await admin.disconnect()

@@ -13,7 +13,7 @@ import { type ProducedPartition, produceBatches } from './exchange.ts'
 import { createErrorFromCode } from './kafkajs.ts'
 import { type Call, createLane, type Lane, type Producer } from './lanes.ts'
 import { describePlace, partitionToPlace } from './topic.ts'
-import { createTrouble } from './trouble.ts'
+import type { Trouble } from './trouble.ts'
 
 export interface Appender {
   /** See `Log.append`. */
@@ -25,8 +25,7 @@ export interface AppenderOptions {
   readonly topic: string
   readonly signal: AbortSignal
   readonly onLog: (line: string) => void
-  /** Words for people, while nothing could be appended for some seconds. */
-  readonly onTrouble: (text: string) => void
+  readonly trouble: Trouble
 }
 
 /** As long as Kafka's own producer tries (delivery.timeout.ms). */
@@ -51,8 +50,7 @@ interface Outcome {
   readonly error: unknown
 }
 
-export function createAppender({ client, topic, signal, onLog, onTrouble }: AppenderOptions): Appender {
-  const trouble = createTrouble(onTrouble)
+export function createAppender({ client, topic, signal, onLog, trouble }: AppenderOptions): Appender {
   const lanes = new Map<number, Lane>()
   const layouts = new Map<string, readonly TopicPartition[]>()
   let producer: Producer | null = null

@@ -7,6 +7,7 @@ import { describeKafkaLog, kafkaLogName } from './describe.ts'
 import { appendFirst } from './first.ts'
 import { pickRecords } from './picker.ts'
 import { readKafka } from './reader.ts'
+import { createTroubles } from './trouble.ts'
 
 export interface KafkaLogOptions {
   readonly connection: KafkaConnection
@@ -30,10 +31,11 @@ const FIRST_MS = 30_000
 
 export function createKafkaLog(options: KafkaLogOptions): KafkaLog {
   const { connection, topic, onLog, onTrouble = () => {} } = options
+  const createTrouble = createTroubles(onTrouble)
   const closing = new AbortController()
   const { signal } = closing
   const client = createClient({ connection, clientId: 'spindexer', onLog })
-  const appender = createAppender({ client, topic, signal, onLog, onTrouble })
+  const appender = createAppender({ client, topic, signal, onLog, trouble: createTrouble() })
   const name = kafkaLogName(topic, connection.brokers)
   const readers = new Set<Promise<void>>()
   const describedIds = new Map<string, string | null>()
@@ -79,7 +81,7 @@ export function createKafkaLog(options: KafkaLogOptions): KafkaLog {
         topic,
         isChecked,
         onLog,
-        onTrouble,
+        createTrouble,
         onStart,
       })
     },

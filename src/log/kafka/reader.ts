@@ -7,14 +7,14 @@ import { answerToChunks } from './chunks.ts'
 import { createClient, type KafkaClient, type KafkaConnection, withRetry } from './client.ts'
 import { type Assignment, type Item as FetchedItem, fetchAssignment, PREFETCH_BYTES_MAX } from './fetcher.ts'
 import { keepMembership } from './group.ts'
-import { createTrouble } from './trouble.ts'
+import type { Trouble } from './trouble.ts'
 
 export interface ReaderOptions extends ReadOptions {
   readonly connection: KafkaConnection
   readonly topic: string
   readonly isChecked: Assignment['isChecked']
   readonly onLog: (line: string) => void
-  readonly onTrouble: (text: string) => void
+  readonly createTrouble: () => Trouble
   /** Is given a promise that resolves once nothing of this reading is left. */
   readonly onStart: (ended: Promise<void>) => void
 }
@@ -28,12 +28,12 @@ const START_MS = 30_000
 
 /** Reads over connections of its own, since a fetch that waits for records holds up what stands behind it. */
 export async function* readKafka(options: ReaderOptions): AsyncGenerator<LogEvent> {
-  const { connection, scope, topic, isChecked, onLog, onTrouble } = options
+  const { connection, scope, topic, isChecked, onLog, createTrouble } = options
   const stop = new AbortController()
   const signal = AbortSignal.any([options.signal, stop.signal])
   const clientId = scope.type === 'group' ? scope.member : 'spindexer'
   const client = createClient({ connection, clientId, onLog })
-  const words = { onLog, trouble: createTrouble(onTrouble) }
+  const words = { onLog, trouble: createTrouble() }
   const channel = createChannel<Item>(PREFETCH_BYTES_MAX)
   const tasks: Promise<void>[] = []
   const run = (task: Promise<void>) => {
@@ -92,7 +92,7 @@ async function assign(
   client: KafkaClient,
   push: (item: Item, weight: number) => void,
 ) {
-  const { scope, topic, signal, onLog, onTrouble } = options
+  const { scope, topic, signal, onLog, createTrouble } = options
   let current = new AbortController()
   let isInterrupted = false
   const announce = (partitions: readonly number[]) => {
@@ -114,7 +114,7 @@ async function assign(
     topic,
     signal,
     onLog,
-    trouble: createTrouble(onTrouble),
+    trouble: createTrouble(),
     onAssigned: announce,
     onRevoked(becauseInterrupted) {
       current.abort()

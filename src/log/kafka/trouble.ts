@@ -10,21 +10,25 @@ export interface Trouble {
 const GRACE_MS = 3_000
 const EVERY_MS = 10_000
 
-/** `say` is given a message when attempts have failed for three seconds, and every ten seconds from then on. */
-export function createTrouble(say: (text: string) => void): Trouble {
-  let sinceMs: number | null = null
+/**
+ * Makes one for each that may have trouble. `say` is given a message when the attempts of one have failed for three
+ * seconds, at most every ten seconds, whoever has the trouble: it is often the same.
+ */
+export function createTroubles(say: (text: string) => void): () => Trouble {
   let saidMs = Number.NEGATIVE_INFINITY
-  return {
-    failed(error) {
-      const nowMs = performance.now()
-      sinceMs ??= nowMs
-      if (nowMs - sinceMs < GRACE_MS || nowMs - saidMs < EVERY_MS) return
-      saidMs = nowMs
-      say(error.message)
-    },
-    passed() {
-      sinceMs = null
-      saidMs = Number.NEGATIVE_INFINITY
-    },
+  return () => {
+    let sinceMs: number | null = null
+    return {
+      failed(error) {
+        const nowMs = performance.now()
+        sinceMs ??= nowMs
+        if (nowMs - sinceMs < GRACE_MS || nowMs - saidMs < EVERY_MS) return
+        saidMs = nowMs
+        say(error.message)
+      },
+      passed() {
+        sinceMs = null
+      },
+    }
   }
 }
