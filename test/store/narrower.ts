@@ -14,8 +14,8 @@ import { createFold, type Fold, foldMutation } from '../../src/crdt/fold.ts'
 import type { Mutation } from '../../src/crdt/mutation.ts'
 import { createStamp, ZERO_ORIGIN } from '../../src/crdt/stamp.ts'
 import { compareText, type Value } from '../../src/crdt/value.ts'
-import type { Store } from '../../src/store/store.ts'
-import { batchOf, definitionStep, LOG, loadState } from '../contract/store-fixture.ts'
+import type { ParkedMessage, SetAside, Store } from '../../src/store/store.ts'
+import { type BatchShape, batchOf, definitionStep, LOG, loadState } from '../contract/store-fixture.ts'
 import type { PostgresVersion } from '../support/services.ts'
 import { avroType, type DefinitionJson, definitionOf } from './narrower-catalogue.ts'
 import { openPostgres, type PostgresBench } from './postgres-bench.ts'
@@ -77,18 +77,33 @@ export async function createNarrowWorld(
     },
     async store(values) {
       const merged: { readonly mutation: Mutation; readonly value: Buffer }[] = []
-      for (const value of values) {
+      const aside: SetAside = {
+        partition: 0,
+        offset: 0n,
+        dataset: null,
+        reason: '',
+        detail: '',
+        size: 0,
+        appendMs: 0n,
+      }
+      const parked: ParkedMessage[] = []
+      const quarantined: SetAside[] = []
+      for (const [i, value] of values.entries()) {
         const verdict = judge(recordOf(value), catalogue)
         if (verdict.type === 'control') throw new Error('a mutation was judged to be a control record')
         counts[verdict.type]++
+        const offset = position + BigInt(i)
         if (verdict.type === 'merge') merged.push({ mutation: verdict.mutation, value })
+        else if (verdict.type === 'parked') parked.push({ ...aside, ...verdict, offset })
+        else quarantined.push({ ...aside, ...verdict, offset })
       }
       for (const { mutation } of merged) foldMutation(fold, mutation)
       const mutations = merged.map(({ mutation }) => mutation)
-      await commit(store, mutations, catalogue.offset, position).catch(async (error: unknown) => {
+      const shape = { at: catalogue.offset, from: position, parked, quarantined }
+      await commit(store, mutations, shape).catch(async (error: unknown) => {
         throw await blame(store, merged, catalogue.offset, position, error)
       })
-      position += BigInt(mutations.length)
+      position += BigInt(values.length)
     },
     async storeValues(name, values) {
       const types = [...new Set(values.map(({ type }) => type))]
@@ -178,8 +193,8 @@ function definitionRecord(definition: DefinitionJson, offset: bigint): LogRecord
   return recordOf(encodeControl({ kind: 'dataset', schema }), DEFINITIONS, offset)
 }
 
-async function commit(store: Store, mutations: readonly Mutation[], at: bigint, from: bigint): Promise<void> {
-  expect(await store.commit(batchOf(mutations, { at, from }))).toEqual({ type: 'committed' })
+async function commit(store: Store, mutations: readonly Mutation[], shape: BatchShape): Promise<void> {
+  expect(await store.commit(batchOf(mutations, shape))).toEqual({ type: 'committed' })
 }
 
 /** An error that names the first message that the store refuses by itself. */
@@ -192,12 +207,12 @@ async function blame(
 ): Promise<Error> {
   for (const [i, { mutation, value }] of merged.entries()) {
     try {
-      await commit(store, [mutation], at, from + BigInt(i))
+      await commit(store, [mutation], { at, from: from + BigInt(i) })
     } catch (error) {
       return new Error(`${(error as Error).message}: stored for ${value.toString('hex')}`, { cause: error })
     }
   }
-  return new Error('only a batch of all of them is refused', { cause })
+  return new Error('only a batch of all of them, or what was set aside, is refused', { cause })
 }
 
 async function expectSame({ pool, reader }: PostgresBench, catalogue: Catalogue, fold: Fold): Promise<void> {

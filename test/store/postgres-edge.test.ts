@@ -148,20 +148,24 @@ describe.each([15, 18] as const)('on Postgres %i', (version: PostgresVersion) =>
     await world.expectSame()
   })
 
-  it('a message as long as it may be, of one value, written again and again', async () => {
-    const columns = LONG.map(([type], i) => ({ name: `c${i}`, type: ['null', avroType(type)] }))
-    await defineAll(world, [definitionOf('long', [{ name: 'id', type: 'string' }], columns)])
-    const frame = (i: number, size: number, timeNs: bigint) =>
-      frameUpsert('long', ['1'], new Map([[`c${i}`, LONG[i]![1](size)]]), timeNs)
-    for (const i of LONG.keys()) {
-      const size = WHOLE - (frame(i, 800_000, 1n).length - lengthOf(LONG[i]![1](800_000)))
-      const full = frame(i, size, 1n)
-      expect(full.length).toBeGreaterThan(WHOLE - 20)
-      expect(full.length).toBeLessThanOrEqual(WHOLE)
-      await world.store([full, frame(i, size - 1_000, 2n), frame(i, size, 3n)])
-      expect(judgeIn(world.catalogue(), frame(i, size + 20, 1n))).toMatchObject({ reason: 'too-large' })
+  it('stamps at both ends of time', async () => {
+    await defineAll(world, [definitionOf('ends', [{ name: 'id', type: 'long' }], [])])
+    const frame = (stamp: string) =>
+      frameSingleObject(
+        encodeMutation({
+          stamp: stamp as never,
+          seq: null,
+          operation: 'upsert',
+          dataset: 'ends',
+          key: ['1'],
+          columns: new Map(),
+        }),
+      )
+    await world.store([frame(`${'0'.repeat(31)}1`), frame(`7${'f'.repeat(31)}`)])
+    expect(world.verdicts().merge).toBe(2)
+    for (const beyond of ['0'.repeat(32), `8${'0'.repeat(31)}`]) {
+      expect(judgeIn(world.catalogue(), frame(beyond))).toMatchObject({ reason: 'bad-stamp' })
     }
-    expect(world.verdicts()).toEqual({ merge: 3 * LONG.length, parked: 0, quarantined: 0 })
     await world.expectSame()
   })
 
@@ -186,24 +190,20 @@ describe.each([15, 18] as const)('on Postgres %i', (version: PostgresVersion) =>
     await world.expectSame()
   })
 
-  it('stamps at both ends of time', async () => {
-    await defineAll(world, [definitionOf('ends', [{ name: 'id', type: 'long' }], [])])
-    const frame = (stamp: string) =>
-      frameSingleObject(
-        encodeMutation({
-          stamp: stamp as never,
-          seq: null,
-          operation: 'upsert',
-          dataset: 'ends',
-          key: ['1'],
-          columns: new Map(),
-        }),
-      )
-    await world.store([frame(`${'0'.repeat(31)}1`), frame(`7${'f'.repeat(31)}`)])
-    expect(world.verdicts().merge).toBe(2)
-    for (const beyond of ['0'.repeat(32), `8${'0'.repeat(31)}`]) {
-      expect(judgeIn(world.catalogue(), frame(beyond))).toMatchObject({ reason: 'bad-stamp' })
+  it('a message as long as it may be, of one value, written again and again', async () => {
+    const columns = LONG.map(([type], i) => ({ name: `c${i}`, type: ['null', avroType(type)] }))
+    await defineAll(world, [definitionOf('long', [{ name: 'id', type: 'string' }], columns)])
+    const frame = (i: number, size: number, timeNs: bigint) =>
+      frameUpsert('long', ['1'], new Map([[`c${i}`, LONG[i]![1](size)]]), timeNs)
+    for (const i of LONG.keys()) {
+      const size = WHOLE - (frame(i, 800_000, 1n).length - lengthOf(LONG[i]![1](800_000)))
+      const full = frame(i, size, 1n)
+      expect(full.length).toBeGreaterThan(WHOLE - 20)
+      expect(full.length).toBeLessThanOrEqual(WHOLE)
+      await world.store([full, frame(i, size - 1_000, 2n), frame(i, size, 3n)])
+      expect(judgeIn(world.catalogue(), frame(i, size + 20, 1n))).toMatchObject({ reason: 'too-large' })
     }
+    expect(world.verdicts()).toEqual({ merge: 3 * LONG.length, parked: 0, quarantined: 0 })
     await world.expectSame()
   })
 })
