@@ -8,19 +8,17 @@ import { explainRejected } from './blame.ts'
 import { type Context, type Outcome, STOPPED } from './context.ts'
 import { parkedMessage } from './window.ts'
 
-/** Judged again in one transaction: a kill loses at most so much work, and none of the outcome. */
-const CHUNK_MESSAGES = 10_000
-/** Of their values, which are all in memory at once: a chunk of the greatest ones would be gigabytes. */
+/** Of values judged again in one transaction, which are all in memory at once: of the greatest it is gigabytes else. */
 const CHUNK_BYTES_MAX = 16 * 1024 * 1024
 
 /** Runs until the signal is aborted; wakes when a definition was taken, and at the start for what a crash left. */
-export async function rejudgeParked(context: Context): Promise<Outcome> {
+export async function rejudgeParked(context: Context, messagesMax: number): Promise<Outcome> {
   const { store, signal } = context
   let after: PendingMessage | null = null
   while (!signal.aborted) {
     const from: PendingMessage | null = after
     const found = await context.retry('look for parked messages', () =>
-      store.parkedToJudge(from, CHUNK_MESSAGES),
+      store.parkedToJudge(from, messagesMax),
     )
     if (found.length === 0) {
       // What came behind the last one has been judged; only a look from the start finds that nothing is left.

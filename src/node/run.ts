@@ -26,11 +26,15 @@ export interface NodeOptions {
   readonly checkMembership?: () => Promise<readonly Problem[]>
   /** Estimated bytes that a window may hold before reading waits. 32 MiB unless set. */
   readonly windowBytesMax?: number
+  /** Parked messages that are judged again in one transaction. 10,000 unless set. */
+  readonly rejudgeMessagesMax?: number
   /** Milliseconds between two runs of the checks. One minute unless set. */
   readonly checkEveryMs?: number
 }
 
 const WINDOW_BYTES_MAX = 32 * 1024 * 1024
+/** A kill loses at most so much work, and none of the outcome. */
+const REJUDGE_MESSAGES_MAX = 10_000
 const CHECK_EVERY_MS = 60_000
 const END_POLL_MS = 200
 
@@ -121,7 +125,7 @@ async function runTasks(
         windowBytesMax: options.windowBytesMax ?? WINDOW_BYTES_MAX,
       }),
     ),
-    current.promise.then(() => rejudgeParked(context)),
+    current.promise.then(() => rejudgeParked(context, options.rejudgeMessagesMax ?? REJUDGE_MESSAGES_MAX)),
     repeatChecks(context, options.checkEveryMs ?? CHECK_EVERY_MS),
     ...(options.untilEnd ? [awaitEnds(context, ends)] : []),
   ]

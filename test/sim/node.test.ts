@@ -8,6 +8,7 @@ import { DEFINITIONS, type LogRecord } from '../../src/codec/record.ts'
 import { createJudge } from '../../src/codec/verdict.ts'
 import { createFold, type Fold, foldMutation } from '../../src/crdt/fold.ts'
 import { createLog } from '../../src/log/genesis.ts'
+import type { NewRecord } from '../../src/log/log.ts'
 import { createMemoryLog, type MemoryLog } from '../../src/log/memory/log.ts'
 import { runNode } from '../../src/node/run.ts'
 import { createMemoryDatabase, type MemoryDatabase } from '../../src/store/memory/database.ts'
@@ -19,6 +20,7 @@ import {
   createFaultyStore,
   createRandom,
   Killed,
+  one,
   Passing,
   type Random,
   randomDefinition,
@@ -70,6 +72,8 @@ describe('nodes under faults', () => {
 async function simulate(seed: number): Promise<void> {
   const random = createRandom(seed)
   const partitions = 1 + below(random, 3)
+  // In some worlds few, in some so many that one comes while the one before is still being judged.
+  const definitionsShare = one(random, [0.02, 0.1, 0.3])
   let nowMs = 1_700_000_000_000n
   const log = await createWorldLog(partitions, () => nowMs)
   const databases = [createMemoryDatabase(), createMemoryDatabase()]
@@ -92,7 +96,7 @@ async function simulate(seed: number): Promise<void> {
     const record = randomRecord(random, partitions, nowMs, BigInt(i))
     if (random() < 0.02) log.appendUnstamped([record], nowMs)
     else await log.append([record])
-    if (random() < 0.02) await log.append([randomDefinition(random)])
+    if (random() < definitionsShare) await log.append(definitionsAtOnce(random))
     if (random() < 0.02) log.skip(below(random, partitions), 1n)
     if (random() < 0.01) log.reconnect()
     if (random() < 0.2) await sleep(0)
@@ -118,6 +122,14 @@ async function simulate(seed: number): Promise<void> {
     expect([...database.quarantined.keys()].sort()).toEqual(model.quarantined)
     expect(sumOf(database, 'merged')).toBe(model.merged)
   }
+}
+
+/** One as a rule, the same one twice now and then, or several that are taken in one step. */
+function definitionsAtOnce(random: Random): NewRecord[] {
+  const first = randomDefinition(random)
+  const dice = random()
+  if (dice < 0.2) return [first, first]
+  return dice < 0.4 ? [first, randomDefinition(random), randomDefinition(random)] : [first]
 }
 
 /** A worker that is started again whenever it is killed, as a supervisor would. */
@@ -158,6 +170,8 @@ function runWorker(
     isTransient: (error) => error instanceof Passing,
     emit: () => {},
     windowBytesMax: 2_000,
+    // Several chunks each time, so that kills and definitions fall between two.
+    rejudgeMessagesMax: 3,
   })
 }
 

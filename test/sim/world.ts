@@ -10,7 +10,7 @@ import type { Mutation } from '../../src/crdt/mutation.ts'
 import { createStamp, type Origin } from '../../src/crdt/stamp.ts'
 import type { Value } from '../../src/crdt/value.ts'
 import type { NewRecord } from '../../src/log/log.ts'
-import type { CommitResult, Store } from '../../src/store/store.ts'
+import type { Store } from '../../src/store/store.ts'
 
 export type Random = () => number
 
@@ -76,21 +76,22 @@ export class Killed extends Error {}
 
 /** A store that fails at random: before a step, after it (the answer is lost), by being busy, or by the process's death. */
 export function createFaultyStore(store: Store, random: Random, isHealed: () => boolean): Store {
-  const around = async <T>(step: () => Promise<T>, canBeBusy: boolean): Promise<T | CommitResult> => {
+  const around = async <T>(step: () => Promise<T>): Promise<T> => {
     const dice = isHealed() ? 1 : random()
     if (dice < 0.02) throw new Passing('the connection was lost before the step')
     if (dice < 0.03) throw new Killed('killed before the step')
-    if (canBeBusy && dice < 0.2) return { type: 'busy', holder: 'a reader' }
     const result = await step()
     if (dice > 0.97 && dice < 0.99) throw new Passing('the connection was lost before the answer')
     if (dice >= 0.99 && dice < 1) throw new Killed('killed after the step')
     return result
   }
+  const isBusy = () => !isHealed() && random() < 0.17
   return {
     load: store.load,
-    parkedToJudge: store.parkedToJudge,
-    commit: (batch) => around(() => store.commit(batch), false),
-    define: (step) => around(() => store.define(step), true),
-    rejudge: (rejudgement) => around(() => store.rejudge(rejudgement), false),
+    parkedToJudge: (after, limit) => around(() => store.parkedToJudge(after, limit)),
+    commit: (batch) => around(() => store.commit(batch)),
+    define: async (step) =>
+      isBusy() ? { type: 'busy', holder: 'a reader' } : around(() => store.define(step)),
+    rejudge: (rejudgement) => around(() => store.rejudge(rejudgement)),
   }
 }
