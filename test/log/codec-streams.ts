@@ -105,7 +105,7 @@ export interface Lz4Frame {
   readonly flags?: number
 }
 
-/** A frame; its checksums are zeros, since the batch's own one is what counts. */
+/** A frame; the checksums of blocks and content are zeros, which nobody but librdkafka looks at. */
 export function lz4Frame(frame: Lz4Frame): Buffer {
   const { blocks, sizeCode = 4, contentSize, blockChecksums = false, contentChecksum = false } = frame
   let flags = frame.flags ?? 0x60
@@ -115,11 +115,11 @@ export function lz4Frame(frame: Lz4Frame): Buffer {
   const size = Buffer.alloc(contentSize === undefined ? 0 : 8)
   if (contentSize !== undefined) size.writeBigUInt64LE(contentSize)
   const checksum = Buffer.alloc(blockChecksums ? 4 : 0)
+  const descriptor = Buffer.concat([Buffer.from([flags, sizeCode << 4]), size])
   return Buffer.concat([
     uint32LE(0x184d2204),
-    Buffer.from([flags, sizeCode << 4]),
-    size,
-    Buffer.from([0]),
+    descriptor,
+    Buffer.from([(xxHash32(descriptor) >>> 8) & 0xff]),
     ...blocks.flatMap((block) =>
       'stored' in block
         ? [uint32LE(block.stored.length + 0x80000000), block.stored, checksum]
@@ -128,6 +128,21 @@ export function lz4Frame(frame: Lz4Frame): Buffer {
     uint32LE(0),
     Buffer.alloc(contentChecksum ? 4 : 0),
   ])
+}
+
+/** Of fewer than 16 bytes. https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md */
+function xxHash32(bytes: Buffer): number {
+  const [second, third, fourth, fifth] = [0x85ebca77, 0xc2b2ae3d, 0x27d4eb2f, 0x165667b1]
+  const rotate = (value: number, by: number) => (value << by) | (value >>> (32 - by))
+  let hash = (fifth + bytes.length) | 0
+  let at = 0
+  for (; at + 4 <= bytes.length; at += 4)
+    hash = Math.imul(rotate((hash + Math.imul(bytes.readInt32LE(at), third)) | 0, 17), fourth)
+  for (; at < bytes.length; at++)
+    hash = Math.imul(rotate((hash + Math.imul(bytes[at]!, fifth)) | 0, 11), 0x9e3779b1)
+  hash = Math.imul(hash ^ (hash >>> 15), second)
+  hash = Math.imul(hash ^ (hash >>> 13), third)
+  return (hash ^ (hash >>> 16)) >>> 0
 }
 
 function varint(value: number): Buffer {

@@ -70,6 +70,11 @@ test.each<readonly [string, Codec, Buffer]>([
     Buffer.concat([skippable, zstdCompressSync(hello), skippable, zstdCompressSync(world), skippable]),
   ],
   [
+    'a frame that is cut off behind a whole one, which Kafka overlooks',
+    'zstd',
+    Buffer.concat([zstdCompressSync('hello world'), skippable.subarray(0, -1)]),
+  ],
+  [
     'a window of 128 MiB, as level 22 has it',
     'zstd',
     zstdCompressSync(Buffer.from('hello world'), { params: { [constants.ZSTD_c_windowLog]: 27 } }),

@@ -7,7 +7,7 @@ import { createClient } from '../../src/log/kafka/client.ts'
 import { crc32c } from '../../src/log/kafka/crc32c.ts'
 import { type ProducedPartition, produceBatches } from '../../src/log/kafka/exchange.ts'
 
-const CODECS = { none: 0, gzip: 1, zstd: 4 } as const
+const CODECS = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const
 
 /** A record's bytes in pieces; `size` is their sum. */
 export interface RawRecord {
@@ -39,7 +39,10 @@ export function rawRecord(
 }
 
 /** The batch of these records. */
-export async function rawBatch(records: readonly RawRecord[], codec: keyof typeof CODECS): Promise<Buffer> {
+export async function rawBatch(
+  records: readonly RawRecord[],
+  codec: 'none' | 'gzip' | 'zstd',
+): Promise<Buffer> {
   const pieces = Readable.from(
     (function* () {
       for (const record of records) yield* record.pieces()
