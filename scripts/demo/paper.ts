@@ -11,13 +11,16 @@ export function say(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
-/** Columns as wide as they need to be; numbers stand to the right. */
+/** Columns as wide as they need to be; those with numbers in them stand to the right. */
 export function table(rows: readonly (readonly (string | number | bigint)[])[]): void {
   const texts = rows.map((row) => row.map((cell) => (typeof cell === 'string' ? cell : count(cell))))
-  const widths = (texts[0] ?? []).map((_, i) => Math.max(...texts.map((row) => row[i]!.length)))
-  for (const [at, row] of rows.entries()) {
-    const cells = texts[at]!.map((text, i) =>
-      typeof row[i] === 'string' ? text.padEnd(widths[i]!) : text.padStart(widths[i]!),
+  const columns = (texts[0] ?? []).map((_, i) => ({
+    width: Math.max(...texts.map((row) => row[i]!.length)),
+    isNumeric: rows.some((row) => typeof row[i] !== 'string'),
+  }))
+  for (const row of texts) {
+    const cells = columns.map(({ width, isNumeric }, i) =>
+      isNumeric ? row[i]!.padStart(width) : row[i]!.padEnd(width),
     )
     say(`   ${cells.join('  ')}`.trimEnd())
   }

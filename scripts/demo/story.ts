@@ -244,7 +244,7 @@ async function compare(processes: Processes, nodes: readonly DemoNode[], wanted:
     ['', 'consumed', 'merged', 'quarantined', 'fingerprint of the state'],
     ...nodes.map(({ name }, i) => {
       const { consumed, merged, quarantined } = counts[i]!
-      return [name, count(consumed), count(merged), count(quarantined), fingerprints[i]!]
+      return [name, consumed, merged, quarantined, fingerprints[i]!]
     }),
   ])
   for (const [i, { name }] of nodes.entries()) {
