@@ -10,7 +10,13 @@ import { type KafkaAddress, parseKafkaUrl } from '../log/kafka/url.ts'
 import { isSameIdentity } from '../store/identity.ts'
 import { isTransient as isPostgresTransient } from '../store/postgres/errors.ts'
 import { type Migrated, migrate } from '../store/postgres/migrate.ts'
-import { createPool, endPool, inTransaction, READ_SNAPSHOT } from '../store/postgres/pool.ts'
+import {
+  createPool,
+  endPool,
+  inTransaction,
+  isConnectionString,
+  READ_SNAPSHOT,
+} from '../store/postgres/pool.ts'
 import { createPostgresReader } from '../store/postgres/reader.ts'
 import { type CureName, countWaiting } from '../store/postgres/sql/pending-parked.ts'
 import { type Head, readHead, readPositions, toState } from '../store/postgres/state.ts'
@@ -101,10 +107,10 @@ export interface Database {
 
 export function openDatabase(config: Config): Database {
   const url = requireSetting(config, 'DATABASE_URL')
-  if (!/^postgres(ql)?:\/\//.test(url)) {
+  if (!/^postgres(ql)?:\/\//.test(url) || !isConnectionString(url)) {
     throw usageFailure(
       'DATABASE_URL is no URL of a Postgres database',
-      'write postgres://user:password@host:port/database',
+      'write postgres://user:password@host:port/database; in the password, %40 for @, %2F for /, %3A for :',
     )
   }
   const pool = createPool(url)

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
+import { listNames, nearNames } from '../codec/near-names.ts'
 import { usageFailure } from './errors.ts'
 import { maskSecrets } from './secrets.ts'
 import { SETTINGS, type Setting, type SettingName } from './settings.ts'
@@ -50,7 +51,11 @@ export function resolveConfig({ flags, env, directory }: ConfigSources): Config 
   const valueByName = new Map(settings.map((setting) => [setting.name, setting.value]))
   return {
     settings,
-    warnings: [...unknownNames(env, 'the environment'), ...unknownNames(dotEnv, '.env')],
+    warnings: [
+      ...unknownNames(env, 'the environment'),
+      ...unknownNames(dotEnv, '.env'),
+      ...oddValues(settings),
+    ],
     get: (name) => valueByName.get(name) ?? null,
   }
 }
@@ -101,13 +106,30 @@ function readDotEnv(directory: string): Variables {
   }
 }
 
-/** Names that look like ours and are not: a slip of the pen would otherwise change nothing, silently. */
+/**
+ * Names that look like ours and are not: a slip of the pen would otherwise change nothing, silently. The environment
+ * has many names of others, so that only ours are looked at there.
+ */
 function unknownNames(variables: Variables, source: string): string[] {
   const known = new Set<string>(SETTINGS.map(({ name }) => name))
   for (const { name, isSecret } of SETTINGS) if (isSecret) known.add(`${name}_FILE`)
-  return Object.keys(variables)
-    .filter((name) => name.startsWith('SPINDEXER_') && !known.has(name))
-    .map((name) => `${name} (in ${source}) is not a setting of spindexer; \`spindexer config\` lists them.`)
+  return Object.keys(variables).flatMap((name) => {
+    if (known.has(name)) return []
+    const hasOurs = name.startsWith('SPINDEXER_')
+    // Another program's DATABASE_USER may stand there too, and is two edits away.
+    const near = nearNames(name, known, hasOurs ? 2 : 1)
+    const isOurs = hasOurs || (source === '.env' && near.length > 0)
+    const hint = near.length > 0 ? `did you mean ${listNames(near)}?` : '`spindexer config` lists them.'
+    return isOurs ? [`${name} (in ${source}) is not a setting of spindexer; ${hint}`] : []
+  })
+}
+
+/** A value that would be taken for another one, silently. */
+function oddValues(settings: readonly ResolvedSetting[]): string[] {
+  const debug = settings.find(({ name }) => name === 'SPINDEXER_DEBUG')?.value ?? null
+  return debug === null || debug === '0' || debug === '1'
+    ? []
+    : [`SPINDEXER_DEBUG is ${JSON.stringify(debug)}, which is without effect; 1 turns it on.`]
 }
 
 function orNull(text: string): string | null {

@@ -49,6 +49,7 @@ export async function publishFrom(
     )
   }
   if (options.onlyChangedIn !== undefined) requireComparable(context, isStream)
+  requireRegistryUrl(context)
   await withCheckedLog(context, async (checked) => {
     const { catalogue } = await readAllDefinitions(context, checked.log, checked.genesis.logId)
     const lines = createSource(() => readBytes(path, context.io.stdin), catalogue)
@@ -84,6 +85,16 @@ async function sayDryRun({ out }: Context, valid: number, compared: OnlyChanged 
 
 function nowNs(): bigint {
   return BigInt(Date.now()) * 1_000_000n
+}
+
+/** Before a long file is checked for nothing. */
+function requireRegistryUrl({ config }: Context): void {
+  const url = config.get('SCHEMA_REGISTRY_URL')
+  if (url === null || (URL.canParse(url) && /^https?:/.test(url))) return
+  throw usageFailure(
+    'SCHEMA_REGISTRY_URL is no URL of a schema registry',
+    'write http://host:port, or set it to nothing to write with single-object framing, which needs no registry',
+  )
 }
 
 function requireFile(path: string): void {

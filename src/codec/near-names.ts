@@ -3,11 +3,14 @@
 const NEAR_MAX = 3
 const LISTED_MAX = 10
 
-/** The names, nearest first and at most three, that some edits lead to: two, or a third of the typed name's length. */
-export function nearNames(typed: string, names: Iterable<string>): readonly string[] {
+/**
+ * The names, nearest first and at most three, that some edits lead to: `editsMax`, or two, or a third of the typed
+ * name's length.
+ */
+export function nearNames(typed: string, names: Iterable<string>, editsMax?: number): readonly string[] {
   const wanted = typed.toLowerCase()
   // Two letters swapped are two edits.
-  const allowed = wanted.length < 4 ? 1 : Math.max(2, Math.floor(wanted.length / 3))
+  const allowed = editsMax ?? (wanted.length < 4 ? 1 : Math.max(2, Math.floor(wanted.length / 3)))
   return [...names]
     .filter((name) => Math.abs(name.length - wanted.length) <= allowed)
     .map((name) => ({ name, edits: countEdits(wanted, name.toLowerCase()) }))

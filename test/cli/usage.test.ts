@@ -1,6 +1,6 @@
 // The command line from outside: help that teaches, wrong usage with exit 2, settings and where they come from.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -73,6 +73,22 @@ describe('wrong usage', () => {
     [['log', 'check'], /keeps its log in Kafka alone/, { SPINDEXER_LOG: 'postgres://a/b' }],
     [['log', 'check'], /names no topic/, { SPINDEXER_LOG: 'kafka://a:1' }],
     [['status'], /no URL of a Postgres/, { DATABASE_URL: 'mysql://a/b' }],
+    [['migrate'], /no URL of a Postgres[\s\S]*%40 for @/, { DATABASE_URL: 'postgres://ada@host:port/db' }],
+    [['migrate', 'now'], /too many arguments/],
+    [['node', 'reset-di'], /Did you mean reset-id/],
+    [['node', 'reset-id'], /DATABASE_URL is not set/, { SPINDEXER_LOG: NOWHERE.log }],
+    [['config', '--database'], /argument missing/],
+    [['config', 'SPINDEXER_LOG'], /too many arguments/],
+    [
+      ['publish', '-'],
+      /SCHEMA_REGISTRY_URL is no URL/,
+      { SPINDEXER_LOG: NOWHERE.log, SCHEMA_REGISTRY_URL: 'a:1' },
+    ],
+    [['import', 'a', 'x', '--only-changed'], /there is no file x/, { SPINDEXER_LOG: NOWHERE.log }],
+    [['quarantine', 'list'], /DATABASE_URL is not set/, { SPINDEXER_LOG: NOWHERE.log }],
+    [['quarantine', 'show', '0', '1'], /SPINDEXER_LOG is not set/, { DATABASE_URL: NOWHERE.database }],
+    [['quarantine', 'show', '0', '-1'], /an offset: a whole number/, { SPINDEXER_LOG: NOWHERE.log }],
+    [['quarantine', 'show', '-2', '1'], /number of a partition, from 0, or definitions/],
     [['datasets', 'apply', 'nowhere'], /there is no nowhere/, { SPINDEXER_LOG: NOWHERE.log }],
   ]
 
@@ -145,9 +161,37 @@ describe('settings', () => {
     expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('cannot be read')])
   })
 
-  it('that do not exist are warned of', async () => {
-    const { stderr, code } = await configOf([], { SPINDEXER_LOGS: 'kafka://a:1/b' })
+  it('that do not exist are warned of, with those that may have been meant', async () => {
+    const env = {
+      SPINDEXER_LOGS: 'kafka://a:1/b',
+      SPINDEXER_COLOUR: 'red',
+      DATABASE_URI: 'of another program',
+    }
+    const { stderr, code } = await configOf([], env)
     expect(code).toBe(0)
-    expect(stderr).toMatch(/warning: SPINDEXER_LOGS \(in the environment\) is not a setting/)
+    expect(stderr).toMatch(
+      /warning: SPINDEXER_LOGS \(in the environment\) is not a setting.*did you mean SPINDEXER_LOG/,
+    )
+    expect(stderr).toMatch(/SPINDEXER_COLOUR .*`spindexer config` lists them/)
+    expect(stderr).not.toMatch(/URI/)
+    writeFileSync(
+      join(dir, '.env'),
+      'DATABSE_URL=postgres://a/b\nPORT=1\nDATABASE_USER=x\nDATABASE_URL_FILES=x\n',
+    )
+    const fromFile = await configOf([])
+    expect(fromFile.stderr).toMatch(/DATABSE_URL \(in \.env\) is not a setting.*did you mean DATABASE_URL/)
+    expect(fromFile.stderr).toMatch(/DATABASE_URL_FILES .*did you mean DATABASE_URL_FILE/)
+    expect(fromFile.stderr).not.toMatch(/PORT|DATABASE_USER/)
+    rmSync(join(dir, '.env'))
+  })
+
+  it('of a value without effect are warned of; a file .env that cannot be read is refused', async () => {
+    expect((await configOf([], { SPINDEXER_DEBUG: 'yes' })).stderr).toMatch(
+      /SPINDEXER_DEBUG is "yes".*1 turns it on/,
+    )
+    mkdirSync(join(dir, '.env'))
+    const unreadable = await configOf([])
+    expect([unreadable.code, unreadable.stderr]).toEqual([2, expect.stringMatching(/\.env cannot be read/)])
+    rmSync(join(dir, '.env'), { recursive: true })
   })
 })

@@ -51,8 +51,10 @@ export function createPool(connectionString: string): Pool {
     connectionTimeoutMillis: 10_000,
     application_name: 'spindexer',
   })
-  // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
+  // A connection that breaks is replaced at the next use; without a listener it would end the process. From its first
+  // moment on: the server's farewell may come in one piece with its welcome.
   pool.on('error', ignore)
+  pool.on('connect', (client) => void client.on('error', ignore))
   watchAnswers(pool)
   return pool
 }
@@ -69,6 +71,15 @@ export async function begin(client: WatchedClient, text: string): Promise<void> 
   client.backendPid = (results as readonly QueryResult<{ pid: number }>[]).at(-1)!.rows[0]!.pid
 }
 
+/** False for what the driver would not take; nothing is connected. */
+export function isConnectionString(text: string): boolean {
+  try {
+    return new pg.Client({ connectionString: text }) !== null
+  } catch {
+    return false
+  }
+}
+
 /** Runs `body` in a transaction that `text` opens; commits when `isKept` says so of its result, else rolls back. */
 export async function inTransaction<T>(
   pool: Pool,
@@ -76,7 +87,7 @@ export async function inTransaction<T>(
   body: (client: PoolClient) => Promise<T>,
   isKept: (result: T) => boolean = () => true,
 ): Promise<T> {
-  const client = await connect(pool)
+  const client = await pool.connect()
   let isBroken = true
   try {
     await begin(client, text)
@@ -92,20 +103,8 @@ export async function inTransaction<T>(
     if (!isBroken && isLockTimeout(error)) await endStuck(client).catch(ignore)
     throw error
   } finally {
-    release(client, isBroken)
+    client.release(isBroken)
   }
-}
-
-/** A connection of the pool that may break between two statements without ending the process. */
-export async function connect(pool: Pool): Promise<PoolClient> {
-  const client = await pool.connect()
-  client.on('error', ignore)
-  return client
-}
-
-export function release(client: PoolClient, isBroken: boolean): void {
-  client.off('error', ignore)
-  client.release(isBroken)
 }
 
 async function end(client: PoolClient, isKept: boolean): Promise<void> {
