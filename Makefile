@@ -1,5 +1,5 @@
 # The ways in: each target is an npm script, run after npm ci where node_modules is missing or out of date.
-.PHONY: demo test up down bench check
+.PHONY: demo test test-containers up down bench check
 
 READY := node_modules/.package-lock.json
 
@@ -8,6 +8,10 @@ demo: $(READY)
 
 test: $(READY)
 	@npm run --silent test
+
+# On containers. With podman in place of Docker: node scripts/containers/with-podman.ts make test-containers
+test-containers: $(READY)
+	@SERVICES=docker npm run --silent test
 
 bench: $(READY)
 	@npm run --silent bench

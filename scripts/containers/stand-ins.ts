@@ -9,7 +9,15 @@ import { postgresHome } from '../services/postgres-user.ts'
 import { type PostgresVersion, registryJar } from '../services/versions.ts'
 
 const BASE = 'localhost/spindexer/stand-in-base'
-const PACKAGES = ['openjdk-17-jre-headless', 'python3', 'python3-venv', 'ca-certificates', 'util-linux']
+const PACKAGES = [
+  'openjdk-17-jre-headless',
+  'python3',
+  'python3-venv',
+  'ca-certificates',
+  'util-linux',
+  'kcat',
+  'postgresql-client',
+]
 /** Debian 12: its Python is the one that the python image's name says. */
 const SUITE = 'bookworm'
 const MIRROR = process.env.DEBIAN_MIRROR || 'http://deb.debian.org/debian'
@@ -56,6 +64,7 @@ const recipes: readonly Recipe[] = [
   postgresRecipe(18, '/var/lib/postgresql', '/var/lib/postgresql/18/docker'),
   postgresRecipe(15, '/var/lib/postgresql/data', '/var/lib/postgresql/data'),
   { name: 'python', lines: ['CMD ["python3"]'], fill: async () => {} },
+  { name: 'kcat', lines: ['ENTRYPOINT ["kcat"]'], fill: async () => {} },
 ]
 
 function postgresRecipe(version: PostgresVersion, volume: string, data: string): Recipe {

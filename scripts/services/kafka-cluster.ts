@@ -2,7 +2,7 @@
 
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { Kafka, logLevel } from 'kafkajs'
@@ -18,11 +18,7 @@ export interface KafkaBroker extends Service {
   /** `host:port`, as its clients know it. */
   readonly address: string
   /** Throws away its disk: it comes back empty at the next restart. It must have ended. */
-  wipe(): void
-  /** Copies its disk aside, as a backup would; it must have ended. */
-  backUp(): void
-  /** Puts the copy back in place of its disk; it must have ended. */
-  restoreBackup(): void
+  wipe(): Promise<void>
 }
 
 export interface KafkaCluster {
@@ -41,13 +37,17 @@ export interface KafkaCluster {
 /** Brokers are numbered from 1. */
 const CONTROLLER_ID = 100
 
-interface Shared {
+/** What all nodes of a cluster must know alike. */
+export interface Layout {
+  readonly controllerPort: number
+  readonly brokerCount: number
+}
+
+interface Shared extends Layout {
   readonly dir: string
   readonly java: string
   readonly classpath: string
   readonly clusterId: string
-  readonly controllerPort: number
-  readonly brokerCount: number
 }
 
 /** Starts `brokerCount` brokers and one controller; ends with this process, and `dir` is removed when that crashes. */
@@ -103,11 +103,7 @@ function startController(shared: Shared): Promise<Service> {
     name: 'Kafka controller',
     dir,
     heap: '-Xmx192m',
-    properties: () => ({
-      'process.roles': 'controller',
-      'node.id': CONTROLLER_ID,
-      listeners: `CONTROLLER://127.0.0.1:${shared.controllerPort}`,
-    }),
+    properties: () => controllerProperties(shared, join(dir, 'data')),
     // It speaks no protocol of clients; the brokers answer only when it does.
     answers: async () => true,
     portCount: 1,
@@ -118,32 +114,20 @@ function startController(shared: Shared): Promise<Service> {
 async function startBroker(shared: Shared, nodeId: number): Promise<KafkaBroker> {
   const dir = join(shared.dir, `broker-${nodeId}`)
   const data = join(dir, 'data')
-  const copy = join(dir, 'copy')
   const spec = createSpec(shared, {
     name: `Kafka broker ${nodeId}`,
     dir,
     heap: '-Xmx320m',
-    properties: ([port]) => ({
-      'process.roles': 'broker',
-      'node.id': nodeId,
-      listeners: `PLAINTEXT://127.0.0.1:${port}`,
-      'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
-    }),
+    properties: ([port]) => brokerProperties(shared, data, nodeId, port!),
     answers: ([port]) => isAnswering(port!),
     portCount: 1,
   })
   const service = await startService(spec, { dir, removeDirWhenOrphaned: true })
-  const replace = (from: string, to: string) => {
-    rmSync(to, { recursive: true, force: true })
-    cpSync(from, to, { recursive: true })
-  }
   return Object.defineProperties(
     {
       nodeId,
       address: `127.0.0.1:${service.port}`,
-      wipe: () => rmSync(data, { recursive: true }),
-      backUp: () => replace(data, copy),
-      restoreBackup: () => replace(copy, data),
+      wipe: async () => rmSync(data, { recursive: true }),
     },
     Object.getOwnPropertyDescriptors(service),
   ) as KafkaBroker
@@ -154,7 +138,8 @@ interface Role {
   readonly dir: string
   readonly heap: string
   readonly portCount: number
-  properties(ports: readonly number[]): Readonly<Record<string, string | number>>
+  /** The text of its settings. */
+  properties(ports: readonly number[]): string
   answers(ports: readonly number[]): Promise<boolean>
 }
 
@@ -174,9 +159,7 @@ function createSpec(shared: Shared, role: Role): ServiceSpec {
     orderly: kafkaStop,
     orphanSignal: 'KILL',
     async prepare(ports) {
-      const properties = { ...commonProperties(shared, data), ...role.properties(ports) }
-      const lines = Object.entries(properties).map(([name, value]) => `${name}=${value}`)
-      writeFileSync(config, `${lines.join('\n')}\n`)
+      writeFileSync(config, role.properties(ports))
       if (!existsSync(join(data, 'meta.properties'))) {
         await run(java, [...args, 'kafka.tools.StorageTool', 'format', '-t', shared.clusterId, '-c', config])
       }
@@ -186,10 +169,36 @@ function createSpec(shared: Shared, role: Role): ServiceSpec {
   }
 }
 
-function commonProperties(shared: Shared, data: string): Readonly<Record<string, string | number | boolean>> {
-  const copies = Math.min(3, shared.brokerCount)
+/** The settings of the controller, whose data is in `data`. */
+export function controllerProperties(layout: Layout, data: string): string {
+  return toText({
+    ...commonProperties(layout, data),
+    'process.roles': 'controller',
+    'node.id': CONTROLLER_ID,
+    listeners: `CONTROLLER://127.0.0.1:${layout.controllerPort}`,
+  })
+}
+
+/** The settings of a broker, whose clients know it by `port` on 127.0.0.1. */
+export function brokerProperties(layout: Layout, data: string, nodeId: number, port: number): string {
+  return toText({
+    ...commonProperties(layout, data),
+    'process.roles': 'broker',
+    'node.id': nodeId,
+    listeners: `PLAINTEXT://127.0.0.1:${port}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+  })
+}
+
+function toText(properties: Readonly<Record<string, string | number | boolean>>): string {
+  const lines = Object.entries(properties).map(([name, value]) => `${name}=${value}`)
+  return `${lines.join('\n')}\n`
+}
+
+function commonProperties(layout: Layout, data: string): Readonly<Record<string, string | number | boolean>> {
+  const copies = Math.min(3, layout.brokerCount)
   return {
-    'controller.quorum.voters': `${CONTROLLER_ID}@127.0.0.1:${shared.controllerPort}`,
+    'controller.quorum.voters': `${CONTROLLER_ID}@127.0.0.1:${layout.controllerPort}`,
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
     // In a properties file a backslash begins an escape.
@@ -213,7 +222,7 @@ function commonProperties(shared: Shared, data: string): Readonly<Record<string,
 }
 
 /** True once the broker at this port answers: it does only when its controller has let it in. */
-async function isAnswering(port: number): Promise<boolean> {
+export async function isAnswering(port: number): Promise<boolean> {
   const kafka = new Kafka({
     clientId: 'spindexer-services',
     brokers: [`127.0.0.1:${port}`],

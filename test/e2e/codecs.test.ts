@@ -6,9 +6,9 @@ import { join } from 'node:path'
 import { text as textOf } from 'node:stream/consumers'
 import { expect, it } from 'vitest'
 import { block, branch, rawMutation, text } from '../../scripts/golden/raw-avro.ts'
-import { javaProgram, kafkaJars } from '../../scripts/services/maven.ts'
 import { CODEC_NAMES, type CodecName, codecsOf } from '../log/batch-codecs.ts'
 import { ROOT } from '../support/cli.ts'
+import { kafkaTool } from '../support/kafka-tool.ts'
 import { runPython } from '../support/python.ts'
 import { catchUp, cellsOf, countsOf, createTestLog, createTestNode, sha256, type TestLog } from './support.ts'
 
@@ -63,15 +63,11 @@ async function produceInJava(log: TestLog, codec: CodecName, messages: readonly 
     '--command-property',
     one,
   ])
-  const child = spawn(
-    javaProgram('the producer'),
-    [
-      ...['-Xmx256m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-cp', join(await kafkaJars(), '*')],
-      ...['org.apache.kafka.tools.ConsoleProducer', '--bootstrap-server', log.brokers.join(',')],
-      ...['--topic', log.topic, '--compression-codec', codec, ...settings],
-    ],
-    { stdio: 'pipe' },
-  )
+  const [file, ...before] = await kafkaTool('org.apache.kafka.tools.ConsoleProducer', [ROOT])
+  const where = ['--bootstrap-server', log.brokers.join(','), '--topic', log.topic]
+  const child = spawn(file!, [...before, ...where, '--compression-codec', codec, ...settings], {
+    stdio: 'pipe',
+  })
   child.stdin.on('error', () => {})
   child.stdin.end(Buffer.concat(messages.flatMap((message) => [message, Buffer.from('\n')])))
   const [words, [code]] = await Promise.all([

@@ -10,6 +10,7 @@ import { frameSingleObject } from '../../src/codec/framing.ts'
 import { inspectValue } from '../../src/codec/inspect.ts'
 import { createStamp, type Origin, stampToTime } from '../../src/crdt/stamp.ts'
 import { cli } from '../support/cli.ts'
+import { program } from '../support/containers/run.ts'
 import { registry, temporaryDir } from '../support/services.ts'
 import { catchUp, countsOf, createTestLog, createTestNode, type TestLog, type TestNode } from './support.ts'
 
@@ -29,7 +30,8 @@ afterAll(async () => {
 
 /** Runs kcat on the log's topic; gives the bytes of its stdout. */
 async function kcat(...args: readonly string[]): Promise<Buffer> {
-  const child = spawn('kcat', ['-b', log.brokers.join(','), '-t', log.topic, ...args], {
+  const [file, ...before] = program('kcat', 'kcat', [dir.path])
+  const child = spawn(file!, [...before, '-b', log.brokers.join(','), '-t', log.topic, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 60_000,
   })

@@ -5,7 +5,7 @@ import { javaProgram, kafkaJars } from '../../scripts/services/maven.ts'
 import { inContainer } from './containers/run.ts'
 import { servicesKind } from './services.ts'
 
-const OPTIONS = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
+const OPTIONS = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
 const QUIET = '-Dorg.slf4j.simpleLogger.defaultLogLevel=error'
 
 /** The command that runs a class of Kafka's tools; in a container it sees `directories` and works in the first. */

@@ -9,6 +9,8 @@ const ROOT = resolve(import.meta.dirname, '../..')
 const EXAMPLES = join(ROOT, 'examples/python')
 const CACHE = join(ROOT, 'node_modules/.cache/spindexer')
 const ENVIRONMENT = { PYTHONDONTWRITEBYTECODE: '1' }
+type Command = readonly [string, ...string[]]
+
 const PROBE = 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))'
 
 /** What a program printed, and its exit code (null: ended by a signal). */
@@ -27,8 +29,8 @@ async function python(): Promise<readonly string[]> {
   const isContained = servicesKind() === 'docker' && !(await hasPython())
   const venv = join(CACHE, isContained ? 'python-in-container' : 'python')
   const around = isContained
-    ? (command: readonly string[]) => inContainer('python', [ROOT], command, ENVIRONMENT)
-    : (command: readonly string[]) => command
+    ? (command: Command) => inContainer('python', [ROOT], command, ENVIRONMENT)
+    : (command: Command) => command
   const script = join(import.meta.dirname, 'python-venv.py')
   const { code, stderr } = await run(
     around(['python3', script, venv, join(EXAMPLES, 'requirements.txt')]),

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { Client } from 'pg'
 import { inject } from 'vitest'
 import * as nativeKafka from '../../scripts/services/kafka.ts'
+import * as nativeCluster from '../../scripts/services/kafka-cluster.ts'
 import * as nativePostgres from '../../scripts/services/postgres.ts'
 import * as nativeRegistry from '../../scripts/services/registry.ts'
 import type { Service, StartOptions } from '../../scripts/services/service.ts'
@@ -35,6 +36,27 @@ export interface PostgresService extends TestService {
   touch(name: string): Promise<void>
 }
 
+export interface KafkaBroker extends TestService {
+  readonly nodeId: number
+  /** `host:port`, as its clients know it. */
+  readonly address: string
+  /** Throws away its disk: it comes back empty at the next restart. It must have ended. */
+  wipe(): Promise<void>
+}
+
+export interface KafkaCluster {
+  /** The addresses of all brokers. */
+  readonly brokers: readonly string[]
+  readonly nodes: readonly KafkaBroker[]
+  readonly controller: TestService
+  /** The broker with this id; they are numbered from 1. */
+  node(nodeId: number): KafkaBroker
+  /** Ends a broker in good order and starts it again with its disk, at another address. */
+  move(nodeId: number): Promise<void>
+  /** Ends all at once. */
+  kill(): Promise<void>
+}
+
 /** How this run's services run. */
 export function servicesKind(): Kind {
   return inject('servicesRun').kind
@@ -54,6 +76,16 @@ export async function startKafka(options: nativeKafka.KafkaOptions): Promise<Kaf
   const { kind, id } = inject('servicesRun')
   if (kind === 'native') return nativeKafka.startKafka(options)
   return (await import('./containers/services.ts')).startKafka(id, options)
+}
+
+/** Several brokers and a controller: the test kills them. */
+export async function startKafkaCluster(options: {
+  readonly dir: string
+  readonly brokerCount: number
+}): Promise<KafkaCluster> {
+  const { kind, id } = inject('servicesRun')
+  if (kind === 'native') return nativeCluster.startKafkaCluster(options)
+  return (await import('./containers/kafka-cluster.ts')).startKafkaCluster(id, options)
 }
 
 export async function startRegistry(options: StartOptions): Promise<RegistryService> {

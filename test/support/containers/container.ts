@@ -79,19 +79,39 @@ const noWait: WaitStrategy = {
   getStartupTimeout: () => startTimeoutMs,
 }
 
+/** The volume of a directory. */
+function volumeOf(run: string, dir: string): string {
+  return `spindexer-test-${run}-${createHash('sha256').update(dir).digest('hex').slice(0, 16)}`
+}
+
+/** Throws away what the volume of a directory holds; nobody may be using it. */
+export async function emptyVolume(run: string, image: string, dir: string): Promise<void> {
+  const { dockerode } = (await getContainerRuntimeClient()).container
+  const container = await dockerode.createContainer({
+    Image: image,
+    User: 'root',
+    Entrypoint: ['sh', '-c'],
+    Cmd: ['rm -rf /volume/*'],
+    Labels: { [RUN_LABEL]: run },
+    HostConfig: { Binds: [`${volumeOf(run, dir)}:/volume`] },
+  })
+  await container.start()
+  const { StatusCode } = await container.wait()
+  if (StatusCode !== 0) throw new Error(`emptying the volume of ${dir} ended with ${StatusCode}`)
+}
+
 async function create(
   run: string,
   spec: ContainerSpec,
   ports: readonly number[],
 ): Promise<StartedTestContainer> {
-  const volume = `spindexer-test-${run}-${createHash('sha256').update(spec.dir).digest('hex').slice(0, 16)}`
   const files = Object.entries(spec.files?.(ports) ?? {})
   const container = new LoopbackContainer(spec.image)
     .withEnvironment({ ...spec.environment })
     .withLabels({ [RUN_LABEL]: run })
     .withCopyContentToContainer(files.map(([target, content]) => ({ target, content, mode: 0o644 })))
     .withWaitStrategy(noWait)
-  if (spec.dataPath) container.withBindMounts([{ source: volume, target: spec.dataPath }])
+  if (spec.dataPath) container.withBindMounts([{ source: volumeOf(run, spec.dir), target: spec.dataPath }])
   if (spec.command) container.withCommand([...spec.command])
   if (spec.networkOf) {
     container.withNetworkMode(`container:${spec.networkOf}`).withLabels({ [GUEST_LABEL]: 'yes' })
