@@ -45,6 +45,35 @@ describe('migrate', () => {
     expect(await createPostgresReader(pool)).toMatchObject(refusal)
   })
 
+  it('messages parked by version 1 wait for what its judge said of them, also those that were being judged again', async () => {
+    const pool = await freshPool()
+    await pool.query(`create schema spindexer; create table spindexer.migrations
+      (number int primary key, applied_at timestamptz not null default clock_timestamp())`)
+    await pool.query(MIGRATIONS[0]!)
+    await pool.query(`
+      create schema data;
+      insert into spindexer.migrations (number) values (1);
+      insert into spindexer.node (data_schema, log_id, copy_id, generation) values ('data', 'l', 'c', 1);
+      update spindexer.definitions set next_offset = 3, rejudged_to = 2;
+      insert into spindexer.datasets values ('tracks', '{}', 3);
+      insert into spindexer.parked (partition, "offset", dataset, reason, detail, size, append_ms, judged_at) values
+        (0, 1, 'tracks', 'unknown-column', 'plays', 1, 1, 2),
+        (0, 2, 'tracks', 'unknown-symbol', 'column mood: "X" is none of LOW', 1, 1, 2),
+        (0, 3, 'tracks', 'unknown-symbol', 'key column id: "X" is none of LOW', 1, 1, 2),
+        (0, 4, 'tracks', 'wrong-value', 'column plays: it is a string', 1, 1, 2),
+        (0, 5, 'tracks', 'unknown-column', 'later', 1, 1, 3),
+        (0, 6, 'albums', 'unknown-dataset', '', 1, 1, 2)`)
+    expect(await migrate(pool)).toEqual({ type: 'migrated', applied: MIGRATIONS.length - 1 })
+    const { rows } = await pool.query('select "offset", waits_for from spindexer.parked order by "offset"')
+    expect(rows.map(({ waits_for }) => waits_for)).toEqual(['plays', 'mood', 'id', null, 'later', ''])
+    const pending = await createPostgresStore({ pool }).parkedToJudge(null, 10)
+    expect(pending.map(({ offset, waitsFor }) => `${offset} ${waitsFor}`)).toEqual([
+      '3 id',
+      '2 mood',
+      '1 plays',
+    ])
+  })
+
   it('a database newer than the program is refused by everything', async () => {
     const pool = await freshPool()
     await migrate(pool)
