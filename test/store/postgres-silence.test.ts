@@ -90,6 +90,20 @@ describe.concurrent('silence', () => {
     await close()
   })
 
+  it('a farewell in one piece with the welcome is an error that passes, not the end of the process', async () => {
+    const text = ['SFATAL', 'C57P01', 'Mterminating connection due to administrator command', ''].join('\0')
+    const length = Buffer.alloc(4)
+    length.writeInt32BE(4 + text.length + 1)
+    const farewell = Buffer.concat([Buffer.from('E'), length, Buffer.from(`${text}\0`)])
+    const { pool, close } = await through(() => ({
+      ...PASS,
+      toClient: (bytes) => (bytes.includes('Z\0\0\0\x05I') ? Buffer.concat([bytes, farewell]) : bytes),
+    }))
+    const { error } = await failureOf(loadState(createPostgresStore({ pool })))
+    expect(isTransient(error), String(error)).toBe(true)
+    await close()
+  })
+
   it('a statement that never reaches the server is noticed too', async () => {
     let isSwallowing = false
     const { pool, close } = await through(() => ({

@@ -5,7 +5,7 @@ import type { Column, Dataset } from '../../codec/catalogue.ts'
 import type { StoreReader, StoreRefusal } from '../store.ts'
 import { readCursor } from './cursor.ts'
 import { keyColumnOf, tableOf } from './names.ts'
-import { begin, connect, READ_SNAPSHOT, release } from './pool.ts'
+import { begin, READ_SNAPSHOT } from './pool.ts'
 import { decodeRow, keyParameters, selectByKeySql, selectList } from './rows.ts'
 import { countSetAside, listSetAside } from './sql/set-aside.ts'
 import { createCatalogueCache, readHead } from './state.ts'
@@ -18,16 +18,16 @@ import { refuseSchema } from './version.ts'
  * program's version.
  */
 export async function createPostgresReader(pool: Pool): Promise<StoreReader | StoreRefusal> {
-  const client = await connect(pool)
+  const client = await pool.connect()
   try {
     await begin(client, READ_SNAPSHOT)
     const refusal = await refuseSchema(client)
     if (refusal === null) return openReader(client)
     await client.query('rollback')
-    release(client, false)
+    client.release(false)
     return refusal
   } catch (error) {
-    release(client, true)
+    client.release(true)
     throw error
   }
 }
@@ -59,7 +59,7 @@ function openReader(client: PoolClient): StoreReader {
         () => false,
         () => true,
       )
-      release(client, isBroken)
+      client.release(isBroken)
     },
   }
 }
