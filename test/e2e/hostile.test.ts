@@ -123,7 +123,7 @@ it('--fail-on-quarantine ends with 1; the same node then replays the rest, equal
   const failed = await runCli(args, { env: replay.env })
   expect([failed.code, failed.stderr]).toEqual([
     1,
-    expect.stringMatching(/quarantined or refused\n.*spindexer status/),
+    expect.stringMatching(/quarantined or refused\n.*says why/),
   ])
   await catchUp(replay)
   expectSame(await setAsideOf(replay), onlySetAside(expected))
