@@ -33,6 +33,7 @@ async function start() {
   await make()
   return {
     log: handle(),
+    another: handle,
     /** Deletes the topics, makes them again and fills them with records of 50 kB, through another handle. */
     async remake(count: number) {
       const { topic } = options
@@ -91,6 +92,16 @@ test('a topic that is made anew between the checks and the reading', async () =>
   await log.describe()
   await remake(5)
   expect(await readAll(log, 3n, async () => {})).toEqual(['assigned', 'reconnected', 'new'])
+}, 120_000)
+
+test('a writer appends nothing to a topic that was made anew, and says so', async () => {
+  const { log, remake, another } = await start()
+  await log.append(large('old', 1))
+  await remake(2)
+  await expect(log.append(large('old', 1))).rejects.toThrow(
+    /was deleted and made anew while it was written to; run/,
+  )
+  expect((await another().describe()).partitions).toMatchObject([{ end: 2n }])
 }, 120_000)
 
 test('a leader that does not know yet how far the others are is asked again, and nothing is said to be lost', async () => {

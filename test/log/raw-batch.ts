@@ -82,7 +82,9 @@ export async function sendBatches(
     const answers: ProducedPartition[] = []
     for (const batch of batches) {
       const leader = layout!.find(({ partition }) => partition === batch.partition)!.leader
-      const [answer] = await produceBatches(await client.broker(leader), topic, [batch])
+      const broker = await client.broker(leader)
+      // By name, as brokers before Kafka 4.1 are asked.
+      const [answer] = await produceBatches(broker, { topic, topicId: null, batches: [batch] })
       if (answer!.errorCode !== 0) throw new Error(`the broker refused a batch: error ${answer!.errorCode}`)
       answers.push(answer!)
     }

@@ -43,6 +43,13 @@ const NEW_PRODUCER: ReadonlySet<string | null> = new Set([
 ])
 const TOO_LARGE: ReadonlySet<string | null> = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'])
 
+interface LeaderRequest {
+  readonly leader: number
+  readonly topicId: string | null
+  readonly lanes: Lane[]
+  bytes: number
+}
+
 /** What became of one partition's batch. */
 interface Outcome {
   readonly lane: Lane
@@ -53,6 +60,7 @@ interface Outcome {
 export function createAppender({ client, topic, signal, onLog, trouble }: AppenderOptions): Appender {
   const lanes = new Map<number, Lane>()
   const layouts = new Map<string, readonly TopicPartition[]>()
+  const topicIds = new Map<string, string | null>()
   let producer: Producer | null = null
   let needsProducer = false
   let isWorking = false
@@ -62,6 +70,10 @@ export function createAppender({ client, topic, signal, onLog, trouble }: Append
     if (known !== undefined) return known
     const found = await client.layout(name)
     if (found === null) throw createErrorFromCode(UNKNOWN_TOPIC)
+    const topicId = found[0]?.topicId ?? null
+    // Whoever writes has checked the log before; nobody has checked this one.
+    if ((topicIds.get(name) ?? topicId) !== topicId) throw new Error(madeAnew(name))
+    topicIds.set(name, topicId)
     layouts.set(name, found)
     return found
   }
@@ -82,21 +94,19 @@ export function createAppender({ client, topic, signal, onLog, trouble }: Append
   /** Takes the heads of all lanes, one request a leader, and writes what comes after while they are on their way. */
   const sendHeads = async (busy: readonly Lane[]): Promise<Outcome[]> => {
     const sender = await getProducer()
-    const requests = new Map<string, { readonly leader: number; readonly lanes: Lane[]; bytes: number }>()
+    const requests = new Map<string, LeaderRequest>()
     for (const lane of busy) {
       const layout = await layoutOf(lane.place.topic)
-      const leader = layout[lane.place.partition]?.leader
-      if (leader === undefined) throw new Error(`there is no ${describePlace(lane.place)}`)
-      const name = `${leader} ${lane.place.topic}`
-      const request = requests.get(name) ?? { leader, lanes: [], bytes: 0 }
+      const at = layout[lane.place.partition]
+      if (at === undefined) throw new Error(`there is no ${describePlace(lane.place)}`)
+      const name = `${at.leader} ${lane.place.topic}`
+      const request = requests.get(name) ?? { ...at, lanes: [], bytes: 0 }
       requests.set(name, request)
       if (request.bytes >= REQUEST_BYTES_MAX) continue
       request.bytes += lane.head(sender)?.bytes.length ?? 0
       request.lanes.push(lane)
     }
-    const sending = [...requests.values()].map((request) =>
-      sendTo(client, request.leader, request.lanes, sender),
-    )
+    const sending = [...requests.values()].map((request) => sendTo(client, request, sender))
     await setImmediate()
     for (const lane of busy) lane.prepare(sender)
     return (await Promise.all(sending)).flat()
@@ -194,11 +204,15 @@ export function createAppender({ client, topic, signal, onLog, trouble }: Append
   }
 }
 
+function madeAnew(topic: string): string {
+  const remedy = 'run `spindexer log check`, then publish again what was to be in it'
+  return `kafka topic "${topic}" was deleted and made anew while it was written to; ${remedy}`
+}
+
 /** Sends the heads of these lanes to their leader; an error is an outcome too. */
 async function sendTo(
   client: KafkaClient,
-  leader: number,
-  lanes: readonly Lane[],
+  { leader, topicId, lanes }: LeaderRequest,
   producer: Producer,
 ): Promise<Outcome[]> {
   const withHeads = lanes.flatMap((lane) => {
@@ -212,7 +226,8 @@ async function sendTo(
       partition: lane.place.partition,
       bytes: head.bytes,
     }))
-    const answers = await produceBatches(broker, withHeads[0]!.lane.place.topic, batches)
+    const { topic } = withHeads[0]!.lane.place
+    const answers = await produceBatches(broker, { topic, topicId, batches })
     return withHeads.map(({ lane }) => {
       const answer = answers.find(({ partition }) => partition === lane.place.partition) ?? null
       return { lane, answer, error: createErrorFromCode(answer?.errorCode ?? UNKNOWN_TOPIC) }

@@ -1,4 +1,4 @@
-// The requests whose answers are read here and not by KafkaJS: fetch (version 13, or 11) and produce (version 7).
+// The requests whose answers are read here and not by KafkaJS: fetch (version 13, or 11) and produce (13, or 7).
 
 import { type Broker, createEncoder, createErrorFromCode, type Encoder, type Exchange } from './kafkajs.ts'
 import { createWireReader, writeUuid } from './wire.ts'
@@ -37,6 +37,9 @@ const FETCH = 1
 const FETCH_BY_NAME = 11
 /** From Kafka 3.1 on. */
 const FETCH_BY_ID = 13
+const PRODUCE_BY_NAME = 7
+/** From Kafka 4.1 on. */
+const PRODUCE_BY_ID = 13
 const READ_UNCOMMITTED = 0
 const NO_SESSION_EPOCH = -1
 const ALL_REPLICAS = -1
@@ -91,26 +94,55 @@ function encodeFetchById(request: FetchRequest, topicId: string): Encoder {
   return encoder.writeUVarInt(0).writeUVarInt(1).writeUVarIntString('').writeUVarInt(0)
 }
 
+export interface ProduceRequest {
+  readonly topic: string
+  /** As the layout said: a broker that knows ids then takes nothing for a topic that was made anew. */
+  readonly topicId: string | null
+  readonly batches: readonly { readonly partition: number; readonly bytes: Buffer }[]
+}
+
 /** Appends one batch to each partition; answered when every in-sync replica has it. */
-export function produceBatches(
-  broker: Broker,
-  topic: string,
-  batches: readonly { readonly partition: number; readonly bytes: Buffer }[],
-): Promise<ProducedPartition[]> {
-  const size = batches.reduce((sum, { bytes }) => sum + bytes.length + 8, 128)
-  const encode = async () => {
-    const encoder = createEncoder(size)
-      .writeString(null)
-      .writeInt16(ALL_REPLICAS)
-      .writeInt32(PRODUCE_TIMEOUT_MS)
-      .writeInt32(1)
-      .writeString(topic)
-      .writeInt32(batches.length)
-    for (const { partition, bytes } of batches) encoder.writeInt32(partition).writeBytes(bytes)
-    return encoder
+export function produceBatches(broker: Broker, request: ProduceRequest): Promise<ProducedPartition[]> {
+  const { topicId } = request
+  if (topicId === null || (broker.versions[PRODUCE]?.maxVersion ?? 0) < PRODUCE_BY_ID) {
+    const encode = async () => encodeProduceByName(request)
+    const decode = async (payload: Buffer) => readProduceAnswer(payload)
+    return send(broker, { apiKey: PRODUCE, apiVersion: PRODUCE_BY_NAME, apiName: 'Produce', encode }, decode)
   }
-  const decode = async (payload: Buffer) => readProduceAnswer(payload)
-  return send(broker, { apiKey: PRODUCE, apiVersion: 7, apiName: 'Produce', encode }, decode)
+  const encode = async () => encodeProduceById(request, topicId)
+  const decode = async (payload: Buffer) => readProduceAnswerById(payload)
+  return send(broker, { apiKey: PRODUCE, apiVersion: PRODUCE_BY_ID, apiName: 'Produce', encode }, decode)
+}
+
+function encodeProduceByName({ topic, batches }: ProduceRequest): Encoder {
+  const encoder = createEncoder(produceSize(batches))
+    .writeString(null)
+    .writeInt16(ALL_REPLICAS)
+    .writeInt32(PRODUCE_TIMEOUT_MS)
+    .writeInt32(1)
+    .writeString(topic)
+    .writeInt32(batches.length)
+  for (const { partition, bytes } of batches) encoder.writeInt32(partition).writeBytes(bytes)
+  return encoder
+}
+
+function encodeProduceById({ batches }: ProduceRequest, topicId: string): Encoder {
+  // The first byte belongs to the header: no tagged fields. Then: no transaction.
+  const encoder = createEncoder(produceSize(batches))
+    .writeUVarInt(0)
+    .writeUVarInt(0)
+    .writeInt16(ALL_REPLICAS)
+    .writeInt32(PRODUCE_TIMEOUT_MS)
+    .writeUVarInt(2)
+  writeUuid(encoder, topicId).writeUVarInt(batches.length + 1)
+  for (const { partition, bytes } of batches) {
+    encoder.writeInt32(partition).writeUVarIntBytes(bytes).writeUVarInt(0)
+  }
+  return encoder.writeUVarInt(0).writeUVarInt(0)
+}
+
+function produceSize(batches: ProduceRequest['batches']): number {
+  return batches.reduce((sum, { bytes }) => sum + bytes.length + 16, 128)
 }
 
 const PRODUCE_TIMEOUT_MS = 10_000
@@ -221,4 +253,32 @@ function readProduceAnswer(payload: Buffer): ProducedPartition[] {
     }
   }
   return partitions
+}
+
+/** https://kafka.apache.org/protocol#The_Messages_Produce, version 13. */
+function readProduceAnswerById(payload: Buffer): ProducedPartition[] {
+  const reader = createWireReader(payload)
+  reader.tags()
+  const topics = reader.array(() => {
+    reader.uuid()
+    const partitions = reader.array(() => {
+      const partition = reader.int32()
+      const errorCode = reader.int16()
+      const baseOffset = reader.int64()
+      const appendMs = reader.int64()
+      // Behind them: the log's first offset, errors of single records, a message.
+      reader.int64()
+      reader.array(() => {
+        reader.int32()
+        reader.text()
+        reader.tags()
+      })
+      reader.text()
+      reader.tags()
+      return { partition, errorCode, baseOffset, appendMs }
+    })
+    reader.tags()
+    return partitions
+  })
+  return topics.flat()
 }

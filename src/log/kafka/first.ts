@@ -29,7 +29,9 @@ export async function appendFirst(client: KafkaClient, topic: string, record: Ne
   if (ends.end > 0n) return { partition, offset: ends.first, appendMs: -1n }
   const bytes = writeBatch([record], EVERYBODY, BigInt(Date.now()))
   const broker = await client.broker(found[0]!.leader)
-  const [answer] = await produceBatches(broker, place.topic, [{ partition: place.partition, bytes }])
+  const { topicId } = found[0]!
+  const batches = [{ partition: place.partition, bytes }]
+  const [answer] = await produceBatches(broker, { topic: place.topic, topicId, batches })
   if (answer === undefined) throw createErrorFromCode(UNKNOWN_TOPIC)
   if (answer.errorCode !== 0) {
     const error = createErrorFromCode(answer.errorCode)

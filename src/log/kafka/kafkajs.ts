@@ -30,6 +30,7 @@ export interface Encoder {
   writeBytes(value: Buffer): Encoder
   writeUVarInt(value: number): Encoder
   writeUVarIntString(value: string | null): Encoder
+  writeUVarIntBytes(value: Buffer): Encoder
 }
 
 export interface GroupMember {
