@@ -1,7 +1,7 @@
 // Which processes read as one node: this one says that it lives, and does not share partitions with a copy of its database.
 
 import type { Problem } from '../log/log.ts'
-import { pause } from '../node/retry.ts'
+import { pause, type Retry } from '../node/retry.ts'
 import type { Database, OpenedLog } from './compose.ts'
 
 export interface MembershipOptions {
@@ -9,12 +9,16 @@ export interface MembershipOptions {
   readonly database: Pick<Database, 'nodeId' | 'registerWorker' | 'registeredWorkers' | 'forgetWorkers'>
   readonly nodeId: string
   readonly workerId: string
+  readonly retry: Retry
   readonly signal: AbortSignal
 }
 
 export interface Membership {
   readonly group: string
-  /** Says again and again that this worker lives, until the signal is aborted. Throws nothing. */
+  /**
+   * Says again and again that this worker lives, until the signal is aborted. So a node that has nothing to do learns
+   * too that its database is away; throws what waiting does not mend.
+   */
   keepAlive(): Promise<void>
   /**
    * To be asked before the group is joined: what forbids it. Waits until every member has been seen to live in this
@@ -35,7 +39,7 @@ const STRANGE_MAX_MS = ALIVE_EVERY_MS + 1_000
 const SETTLED_MS = 60_000
 
 export function createMembership(options: MembershipOptions): Membership {
-  const { log, database, nodeId, workerId, signal } = options
+  const { log, database, nodeId, workerId, retry, signal } = options
   const group = `spindexer-${nodeId}`
   const beganMs = performance.now()
   const otherMembers = async (): Promise<readonly string[]> =>
@@ -54,8 +58,11 @@ export function createMembership(options: MembershipOptions): Membership {
     group,
     async keepAlive() {
       while (!signal.aborted) {
-        // What keeps it from the database keeps the node from it too, and is said there.
-        await database.registerWorker(workerId).catch(() => {})
+        try {
+          await retry('say that this worker lives', () => database.registerWorker(workerId))
+        } catch (error) {
+          if (!signal.aborted) throw error
+        }
         await pause(ALIVE_EVERY_MS, signal)
       }
     },

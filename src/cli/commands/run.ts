@@ -87,9 +87,10 @@ async function run(context: Context, { database, opened, reporter, options }: Wo
   const { isTransient } = await import('../compose.ts')
   const ending = new AbortController()
   const signal = AbortSignal.any([io.signal, ending.signal])
+  const hasFailed = () => options.failOnQuarantine === true && reporter.quarantined() > 0
   const onEvent = (event: NodeEvent) => {
     reporter.emit(event)
-    if (options.failOnQuarantine === true && reporter.quarantined() > 0) ending.abort()
+    if (hasFailed()) ending.abort()
   }
   const retry = createRetry({
     isTransient,
@@ -103,11 +104,11 @@ async function run(context: Context, { database, opened, reporter, options }: Wo
     if (migrated.type === 'refused') throw new Failure(migrated.what, migrated.remedy)
     const workerId = randomUUID()
     const nodeId = await retry('read the node id', () => database.nodeId())
-    const membership = createMembership({ log, database, nodeId, workerId, signal })
+    const membership = createMembership({ log, database, nodeId, workerId, retry, signal })
     const problems = await retry('join the node', () => membership.beforeJoining())
     if (problems.length > 0) throw problemsFailure(problems)
-    const alive = membership.keepAlive()
-    const outcome = await runNode({
+    const alive = membership.keepAlive().finally(() => ending.abort())
+    const node = runNode({
       log,
       store: database.store(),
       scope: { type: 'group', group: membership.group, member: workerId },
@@ -117,18 +118,20 @@ async function run(context: Context, { database, opened, reporter, options }: Wo
       emit: onEvent,
       checkMembership: () => membership.check(),
     }).finally(() => ending.abort())
+    await Promise.allSettled([node, alive])
+    const outcome = await node
     await alive
     if (outcome.type === 'refused') throw problemsFailure(outcome.problems)
     reporter.end()
     out.say(`${outcome.type === 'ended' ? 'Caught up' : 'Stopped'}: ${reporter.summary()}`)
   } catch (error) {
     // Asked to end while it was waiting for a service.
-    if (!signal.aborted || !isTransient(error)) throw error
+    if (!(io.signal.aborted || hasFailed()) || !isTransient(error)) throw error
     out.say('Stopped.')
   } finally {
     reporter.end()
   }
-  if (options.failOnQuarantine === true && reporter.quarantined() > 0) {
+  if (hasFailed()) {
     throw new Failure(
       `${countOf(reporter.quarantined(), 'message')} quarantined or refused`,
       '`spindexer quarantine list` says why; without --fail-on-quarantine the node goes on',
