@@ -45,7 +45,7 @@ export interface ContainerService extends TestService {
   end(signal: string): Promise<void>
 }
 
-const startTimeoutMs = 120_000
+const startTimeoutMs = 170_000
 const portTaken = /already allocated|already in use|port is not available/i
 
 export async function startContainer(run: string, spec: ContainerSpec, ports?: readonly number[]) {
@@ -154,7 +154,8 @@ async function serve(
       }
       const log = await container.logs({ stdout: true, stderr: true, tail: 25 })
       const text = log.toString('utf8').replaceAll(/[^\n\x20-\x7e]/g, '')
-      throw new Error(`${spec.name} ended or does not answer. The end of its log:\n${text}`)
+      const what = Date.now() < until ? 'ended' : `did not answer within ${startTimeoutMs / 1000} s`
+      throw new Error(`${spec.name} ${what}. The end of its log:\n${text}`)
     }
   }
   await untilAnswer()
