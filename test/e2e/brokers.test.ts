@@ -141,7 +141,7 @@ it('brokers are killed, hang, move and come back empty: nothing is lost and noth
   expect(counts).toEqual({ consumed: BigInt(durable), merged: BigInt(durable), parked: 0n, quarantined: 0n })
   await calm.drop()
   await node.drop()
-}, 400_000)
+}, 600_000)
 
 it('two of three brokers away, then all that are in sync: writers wait, say so, and go on', async () => {
   const log = await createTestLog('away', {
@@ -192,7 +192,7 @@ it('two of three brokers away, then all that are in sync: writers wait, say so, 
   }
   expect(sha256(await foldInPython(log))).toBe(sha256(await cellsOf(node)))
   await node.drop()
-}, 400_000)
+}, 600_000)
 
 it('dead addresses before a living one do not matter; with dead ones alone commands say so and the node waits', async () => {
   const log = await createTestLog('addresses', { partitions: 1, brokers: cluster.brokers })
