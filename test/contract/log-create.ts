@@ -38,7 +38,7 @@ export function logCreateContract(
     })
 
     test('of those who create at once one writes each genesis, and all agree', async () => {
-      for (let round = 0; round < 10; round++) {
+      for (let round = 0; round < 6; round++) {
         const { log, another } = await start(2)
         const handles = [log, ...Array.from({ length: 4 }, another)]
         const results = await Promise.all(handles.map((handle, i) => createLog(handle, plan(i + 1))))

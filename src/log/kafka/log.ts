@@ -1,6 +1,6 @@
 // The log in Kafka, behind the port: KafkaJS for connections and most requests, reading and appending by hand.
 
-import type { Appended, Log } from '../log.ts'
+import type { Log } from '../log.ts'
 import { createAppender } from './appender.ts'
 import { createClient, type KafkaClient, type KafkaConnection, withRetry } from './client.ts'
 import { describeKafkaLog, kafkaLogName } from './describe.ts'
@@ -26,7 +26,7 @@ export interface KafkaLog extends Log {
 
 /** How long a question is asked again while the cluster does not answer. */
 const ASK_MS = 5_000
-/** How long each first record of a partition is sent again while the cluster does not take it. */
+/** How long the first records of partitions are sent again while the cluster does not take them. */
 const FIRST_MS = 30_000
 
 export function createKafkaLog(options: KafkaLogOptions): KafkaLog {
@@ -57,15 +57,9 @@ export function createKafkaLog(options: KafkaLogOptions): KafkaLog {
     describe: () => ask(`describing ${name}`, () => describeKafkaLog(noted, topic, connection.brokers)),
     async append(records, how) {
       if (how?.onlyFirst !== true) return appender.append(records)
-      const answers: Appended[] = []
-      for (const record of records) {
-        answers.push(
-          await withRetry(`appending to ${name}`, { forMs: FIRST_MS, signal }, () =>
-            appendFirst(client, topic, record),
-          ),
-        )
-      }
-      return answers
+      return withRetry(`appending to ${name}`, { forMs: FIRST_MS, signal }, () =>
+        appendFirst(client, topic, records),
+      )
     },
     async *read(reading) {
       if (signal.aborted) throw new Error('the log is closed')
