@@ -37,6 +37,7 @@ let node: TestNode
 beforeAll(async () => {
   log = await createTestLog('clocks', { partitions: 2, datasets: 'examples/catalogue' })
   node = await createTestNode(log, 'clocks')
+  await catchUp(node)
 })
 afterAll(async () => {
   await node?.drop()
@@ -85,7 +86,8 @@ function messagesOf(prefix: string, of: TestLog = log) {
 
 describe('a writer 30 s behind', () => {
   it('that corrects what it read from a node wins, on every node', async () => {
-    await cli(['publish', '-'], { env: log.env, input: upsert('read', 'wrong') })
+    // By a writer whose clock is ahead, so that the log's clock alone would not do.
+    await publish(upsert('read', 'wrong'), wrongBy(20 * SECOND_MS))
     await catchUp(node)
     expect(await titleOf('read')).toBe('wrong')
     const { code, stderr } = await publish(upsert('read', 'right'), {
@@ -253,6 +255,7 @@ describe('a made-up stamp just within what the log allows', () => {
 })
 
 it('a node’s own clock decides nothing: a day ahead, a day behind, live and replayed are one state', async () => {
+  await publish(upsert('quarantined', 'x'), wrongBy(HOUR_MS))
   await catchUp(node)
   const { quarantined } = await countsOf(node)
   expect(quarantined).toBeGreaterThan(0n)
