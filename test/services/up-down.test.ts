@@ -1,5 +1,7 @@
 // make up and make down as commands, in a directory of their own.
+import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { Client } from 'pg'
@@ -9,6 +11,7 @@ import { removeStack, runStack } from '../support/stack.ts'
 
 const dir = temporaryDir()
 const envFile = join(dir.path, '.env')
+let kafkaPort = 0
 const own = 'MINE=1\n# no line break at the end'
 
 beforeAll(() => writeFileSync(envFile, own))
@@ -28,6 +31,7 @@ describe('make up, make down', () => {
     const env = parseEnv(readFileSync(envFile, 'utf8'))
     expect(env.SPINDEXER_LOG).toMatch(/^kafka:\/\/127\.0\.0\.1:\d+\/spindexer$/)
     expect(env.MINE).toBe('1')
+    kafkaPort = kafkaPortOf(readFileSync(envFile, 'utf8'))
     expect((await fetch(`${env.SCHEMA_REGISTRY_URL}/subjects`)).status).toBe(200)
     await query(env.DATABASE_URL!, 'create table kept ()')
   })
@@ -45,14 +49,22 @@ describe('make up, make down', () => {
     expect((await run(['down'])).stderr).toContain('none of them runs')
   })
 
-  test('what runs in one way is not run in another as well', async () => {
-    expect((await run(['up'])).code).toBe(0)
-    const other = servicesKind() === 'native' ? 'docker' : 'native'
+  test('up takes another port where somebody took one meanwhile; what runs in one way is not run in another', async () => {
+    const other = createServer().listen(kafkaPort, '127.0.0.1')
+    await once(other, 'listening')
+    try {
+      const outcome = await run(['up'])
+      expect(outcome, outcome.stderr).toMatchObject({ code: 0 })
+      expect(kafkaPortOf(readFileSync(envFile, 'utf8'))).not.toBe(kafkaPort)
+    } finally {
+      other.close()
+    }
+    const [kind, otherKind] = servicesKind() === 'native' ? ['native', 'docker'] : ['docker', 'native']
     for (const command of ['up', 'down', 'status']) {
-      const refused = await run([command], { SERVICES: other })
+      const refused = await run([command], { SERVICES: otherKind! })
       expect(refused).toMatchObject({
         code: 2,
-        stderr: expect.stringContaining(`SERVICES=${servicesKind()} make down`),
+        stderr: expect.stringContaining(`SERVICES=${kind} make down`),
       })
     }
     expect((await run(['status'], { SERVICES: '' })).stdout.match(/running/g)).toHaveLength(3)
@@ -77,6 +89,10 @@ describe('make up, make down', () => {
     expect(readFileSync(envFile, 'utf8')).toBe(own)
   })
 })
+
+function kafkaPortOf(env: string): number {
+  return Number(new URL(parseEnv(env).SPINDEXER_LOG!).port)
+}
 
 function run(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   return runStack(dir.path, args, env)
