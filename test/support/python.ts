@@ -1,6 +1,7 @@
 // Python for tests: an interpreter with the packages of examples/python, and its programs run to their end.
 
 import { spawn } from 'node:child_process'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { inContainer } from './containers/run.ts'
 import { servicesKind } from './services.ts'
@@ -28,8 +29,9 @@ export interface PythonResult {
 async function python(): Promise<readonly string[]> {
   const isContained = servicesKind() === 'docker' && !(await hasPython())
   const venv = join(CACHE, isContained ? 'python-in-container' : 'python')
+  // Tests also name files in directories of their own, under the temporary one.
   const around = isContained
-    ? (command: Command) => inContainer('python', [ROOT], command, ENVIRONMENT)
+    ? (command: Command) => inContainer('python', [ROOT, tmpdir()], command, ENVIRONMENT)
     : (command: Command) => command
   const script = join(import.meta.dirname, 'python-venv.py')
   const { code, stderr } = await run(
