@@ -13,6 +13,8 @@ default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
 runtime = "runc"
 `
 
+const serveTimeoutMs = 20_000
+
 async function main([command, ...args]: readonly string[]): Promise<number> {
   if (command === undefined)
     throw new Error('usage: node scripts/containers/with-podman.ts COMMAND [ARGUMENT...]')
@@ -32,8 +34,7 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
       detached: true,
     })
     started.push(service)
-    const failed = once(service, 'error').then(([error]) => Promise.reject(error))
-    await Promise.race([answer(socket), failed])
+    await Promise.race([untilServed(socket), untilEnded(service)])
     const child = spawn(command, args, {
       env: {
         ...env,
@@ -52,12 +53,22 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
   }
 }
 
-async function answer(socket: string): Promise<void> {
-  for (let waited = 0; waited < 20_000; waited += 100) {
+async function untilServed(socket: string): Promise<void> {
+  for (let waited = 0; waited < serveTimeoutMs; waited += 100) {
     if (existsSync(socket)) return
     await sleep(100)
   }
-  throw new Error('podman does not serve its socket')
+  throw new Error(`podman did not serve its API within ${serveTimeoutMs / 1000} s`)
 }
 
-process.exitCode = await main(process.argv.slice(2))
+async function untilEnded(service: ChildProcess): Promise<never> {
+  await once(service, 'exit').catch(() => {
+    throw new Error('podman does not run; on Debian or Ubuntu: sudo apt-get install podman runc iptables')
+  })
+  throw new Error(`podman's service ended with ${service.exitCode}; see podman info`)
+}
+
+process.exitCode = await main(process.argv.slice(2)).catch((error: Error) => {
+  console.error(error.message)
+  return 1
+})
