@@ -9,7 +9,8 @@ export interface ReasonText {
 /** Reasons to quarantine: whatever the definitions say, the message can never be applied. */
 export const QUARANTINE_REASONS = {
   'no-value': {
-    meaning: 'The record has no value, or its batch has more than 64 MiB when decompressed.',
+    meaning:
+      'The record has no value; or its batch cannot be read, or has more than 64 MiB when decompressed.',
     remedy:
       'Look at what writes to the topic: every mutation has a value, a delete too, and a batch stays far below 64 MiB.',
   },

@@ -17,11 +17,6 @@ export async function explainRejected(
   pointers: Iterable<Pointer>,
 ): Promise<Outcome> {
   const { dataset, key, column, what } = rejected
-  const refuse = (subject: string, origin: string): Outcome => ({
-    type: 'refused',
-    problems: [{ what: `the database refuses ${subject}: ${what}${origin}`, remedy: REMEDY }],
-  })
-  if (dataset === null || key === null) return refuse('a batch', '')
   const found = await findMessages(context, rejected, pointers)
   const places = found
     .slice(0, NAMED_MAX)
@@ -29,7 +24,11 @@ export async function explainRejected(
   if (found.length > NAMED_MAX) places.push(`and ${found.length - NAMED_MAX} more`)
   const part = column === null ? '' : `column ${column} of `
   const row = `${part}row ${key.map((text) => quoteShort(text)).join(' ')} of dataset ${dataset}`
-  return refuse(row, places.length === 0 ? '' : `; its message is at ${places.join('; ')}`)
+  const origin = places.length === 0 ? '' : `; its message is at ${places.join('; ')}`
+  return {
+    type: 'refused',
+    problems: [{ what: `the database refuses ${row}: ${what}${origin}`, remedy: REMEDY }],
+  }
 }
 
 const REMEDY =
@@ -56,7 +55,7 @@ function isOf(context: Context, record: LogRecord, { dataset, key, column, stamp
   const { mutation } = verdict
   return (
     mutation.dataset === dataset &&
-    isSameKey(mutation, key!) &&
+    isSameKey(mutation, key) &&
     (column === null || (mutation.stamp === stamp && mutation.columns.has(column)))
   )
 }

@@ -142,12 +142,12 @@ export type CommitResult =
 
 /**
  * The database refuses what is valid, and nothing was written: a bug of this program, or somebody has changed its
- * tables. Which row it was (its columns null where that cannot be told), in which column, by the cell's stamp.
+ * tables. Which row it was, and, where one can be told, the column and its cell's stamp.
  */
 export interface Rejected {
   readonly type: 'rejected'
-  readonly dataset: string | null
-  readonly key: readonly string[] | null
+  readonly dataset: string
+  readonly key: readonly string[]
   readonly column: string | null
   readonly stamp: Stamp | null
   /** What the database says. */

@@ -143,7 +143,7 @@ describe('what it says', () => {
 
   test('every refusal of a log or a database is explained', () => {
     const section = text.slice(text.indexOf('\n## Refusals'), text.indexOf('\n## Sizes'))
-    const phrases = [...section.matchAll(/^\| `([^|]+)` \|/gm)].map(([, phrase]) => phrase!)
+    const phrases = [...section.matchAll(/^\| `(.+?)` \| /gm)].map(([, phrase]) => phrase!)
     const patterns = phrases.map((phrase) => new RegExp(phrase.split('…').map(RegExp.escape).join('.*'), 's'))
     const refusals = refusalsOfSources()
     expect(refusals.length).toBeGreaterThan(30)
@@ -172,7 +172,7 @@ function refusalsOfSources(): string[] {
 }
 
 function sourcesThatRefuse(): string[] {
-  const folders = ['src/log', 'src/node', 'src/store', 'src/cli/compose.ts', 'src/cli/commands/run.ts']
+  const folders = ['src/log', 'src/node', 'src/store', 'src/cli/membership.ts', 'src/cli/compose.ts']
   const files = folders.flatMap((folder) =>
     folder.endsWith('.ts')
       ? [folder]

@@ -1,4 +1,4 @@
-// Decompression: what Kafka's own consumer takes, in every frame; what is broken throws; what is too large stops at the bound.
+// Decompression: what Kafka's own consumer takes, in every frame; what is broken, or too large, gives nothing.
 
 import { execFile } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
@@ -183,9 +183,7 @@ function breakAt(bytes: Buffer, at: number): Buffer {
 }
 
 test.each(corrupt)('broken: %s (%s)', async (_name, codec, bytes) => {
-  await expect(open(codec, bytes)).rejects.toThrow(
-    new RegExp(`^the record batch at offset 7 does not decompress as ${codec}: .`),
-  )
+  expect(await open(codec, bytes)).toBe(null)
 })
 
 test('an unknown codec is named, with what to do', async () => {
@@ -254,9 +252,8 @@ test('rubbish and broken streams of any codec end, in an error or within the bou
         const bytes = rubbish === null ? Buffer.from(stream) : Buffer.from(rubbish)
         for (const [at, byte] of flips) bytes[at % Math.max(1, bytes.length)] = byte
         const damaged = cut === null ? bytes : bytes.subarray(0, cut % (bytes.length + 1))
-        const opened = await open(codec as Codec, damaged).catch((error: Error) => error)
-        if (opened instanceof Error) expect(opened.message).toMatch(/does not decompress as/)
-        else expect(opened?.length ?? 0).toBeLessThanOrEqual(BATCH_BYTES_MAX)
+        const opened = await open(codec as Codec, damaged)
+        expect(opened?.length ?? 0).toBeLessThanOrEqual(BATCH_BYTES_MAX)
       }
     }),
     seeded(seed, 200),
@@ -309,7 +306,7 @@ async function peakOf(codec: Codec, stream: Buffer): Promise<{ outcome: string; 
     const peak = () => process.resourceUsage().maxRSS * 1024
     const before = peak()
     const outcome = await decompressRecords(${CODECS[codec]}, bytes, () => 'it').then(
-      (opened) => (opened === null ? 'too large' : String(opened.length)),
+      (opened) => (opened === null ? 'nothing' : String(opened.length)),
       (error) => error.message,
     )
     console.log(JSON.stringify({ outcome, rise: peak() - before }))`
@@ -321,33 +318,33 @@ async function peakOf(codec: Codec, stream: Buffer): Promise<{ outcome: string; 
 const BOUND = BATCH_BYTES_MAX + 40 * MIB
 
 test.each<readonly [string, Codec, string, number, () => Buffer]>([
-  ['1 GiB in one member', 'gzip', 'too large', BOUND, () => oneMember(1024 * MIB)],
-  ['1 GiB in 256 members', 'gzip', 'too large', BOUND, () => repeat(gzipSync(Buffer.alloc(4 * MIB)), 256)],
+  ['1 GiB in one member', 'gzip', 'nothing', BOUND, () => oneMember(1024 * MIB)],
+  ['1 GiB in 256 members', 'gzip', 'nothing', BOUND, () => repeat(gzipSync(Buffer.alloc(4 * MIB)), 256)],
   [
     '16 GiB in 4,096 frames',
     'zstd',
-    'too large',
+    'nothing',
     BOUND,
     () => repeat(zstdCompressSync(Buffer.alloc(4 * MIB)), 4_096),
   ],
   [
     'blocks of 1 GiB',
     'snappy',
-    'too large',
+    'nothing',
     40 * MIB,
     () => snappyJava(Array(256).fill(snappyBlock(zeros(4 * MIB)))),
   ],
   [
     'a block that says 4 GiB',
     'snappy',
-    'it does not decompress',
+    'nothing',
     40 * MIB,
     () => snappyBlock([literal(hello)], 2 ** 32 - 1),
   ],
   [
     'blocks of 16 GiB',
     'lz4',
-    'too large',
+    'nothing',
     40 * MIB,
     () => lz4Frame({ sizeCode: 7, blocks: Array(4_096).fill(lz4Block(zeros(4 * MIB))) }),
   ],

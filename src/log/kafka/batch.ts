@@ -77,8 +77,15 @@ export function readBatches(bytes: Buffer, place: string): Batch[] {
 }
 
 /** Throws when the batch is not what was written: a bit that fell over must not become another verdict. */
-export function checkBatch({ baseOffset, checksum, signed }: Batch, place: string): void {
-  if (crc32c(signed) === checksum) return
+export function checkBatch({ baseOffset, next, count, checksum, signed }: Batch, place: string): void {
+  const offsets = next - baseOffset
+  if (crc32c(signed) === checksum) {
+    if (BigInt(count) <= offsets) return
+    // No broker takes such a batch.
+    throw new Error(
+      `the record batch at offset ${baseOffset} of ${place} has ${count} records at ${offsets} offsets`,
+    )
+  }
   const remedy =
     'start again; if it comes back, the copy on that broker is damaged: let another replica lead (kafka-leader-election)'
   throw new Error(
@@ -87,8 +94,9 @@ export function checkBatch({ baseOffset, checksum, signed }: Batch, place: strin
 }
 
 /**
- * Reads the records of a batch from an offset on. `opened` is what `decompressRecords` made of them: null, for a batch
- * that is too large, gives records without key and value, which are quarantined.
+ * Reads the records of a batch from an offset on. `opened` is what `decompressRecords` made of them. Records of a batch
+ * that did not open, and those from the first one on that cannot be taken apart, come without key and value, and are
+ * quarantined.
  */
 export function createRecordReader(
   batch: Batch,
@@ -96,36 +104,23 @@ export function createRecordReader(
   partition: number,
   from: bigint,
 ): RecordReader {
-  const { baseOffset, next, stampedByLog, timeMs, count } = batch
+  const { baseOffset, next, stampedByLog, timeMs: appendMs, count } = batch
   // A broker counts records and does not look at what each says of its own offset: two may say the same, or one that
   // of another batch. Only in a compacted log are there fewer records than offsets.
   const hasEveryOffset = next === baseOffset + BigInt(count)
-  const cursor: Cursor = { bytes: opened ?? Buffer.alloc(0), at: 0 }
+  let cursor: Cursor | null = opened === null ? null : { bytes: opened, at: 0 }
   let index = 0
 
   const readOne = (): LogRecord => {
-    if (opened === null) {
-      const offset = baseOffset + BigInt(index)
-      return {
-        partition,
-        offset,
-        appendMs: timeMs,
-        stampedByLog,
-        key: null,
-        value: null,
-        headers: NO_HEADERS,
-      }
+    const place = baseOffset + BigInt(index)
+    const content = cursor === null ? null : readContent(cursor)
+    if (content === null) {
+      cursor = null
+      return { partition, offset: place, appendMs, stampedByLog, key: null, value: null, headers: NO_HEADERS }
     }
-    const end = readVarint(cursor) + cursor.at
-    cursor.at++
-    skipVarint(cursor)
-    const delta = readVarint(cursor)
-    const offset = baseOffset + BigInt(hasEveryOffset ? index : delta)
-    const key = readBytes(cursor)
-    const value = readBytes(cursor)
-    const headers = readHeaders(cursor)
-    if (cursor.at !== end) throw malformed(batch)
-    return { partition, offset, appendMs: timeMs, stampedByLog, key, value, headers }
+    const { delta, key, value, headers } = content
+    const offset = hasEveryOffset ? place : baseOffset + BigInt(delta)
+    return { partition, offset, appendMs, stampedByLog, key, value, headers }
   }
 
   return {
@@ -137,6 +132,33 @@ export function createRecordReader(
       }
       return index < count
     },
+  }
+}
+
+interface Content extends Pick<LogRecord, 'key' | 'value' | 'headers'> {
+  /** What the record says of its own offset. */
+  readonly delta: number
+}
+
+/** The one error that says that a record cannot be taken apart; any other is a bug. */
+const MALFORMED = new Error('a record in a batch is malformed')
+
+function readContent(cursor: Cursor): Content | null {
+  try {
+    const length = readVarint(cursor)
+    const end = cursor.at + length
+    if (length < 0 || end > cursor.bytes.length) throw MALFORMED
+    cursor.at++
+    skipVarint(cursor)
+    const delta = readVarint(cursor)
+    const key = readBytes(cursor)
+    const value = readBytes(cursor)
+    const headers = readHeaders(cursor)
+    if (cursor.at !== end) throw MALFORMED
+    return { delta, key, value, headers }
+  } catch (error) {
+    if (error === MALFORMED) return null
+    throw error
   }
 }
 
@@ -152,7 +174,7 @@ function readVarint(cursor: Cursor): number {
   let byte = bytes[at++]!
   let value = byte & 0x7f
   for (let shift = 7; byte >= 0x80; shift += 7) {
-    if (shift > 28 || at >= bytes.length) throw new Error('a varint in a record batch does not end')
+    if (shift > 28 || at >= bytes.length) throw MALFORMED
     byte = bytes[at++]!
     value |= (byte & 0x7f) << shift
   }
@@ -168,7 +190,7 @@ function readBytes(cursor: Cursor): Buffer | null {
   const length = readVarint(cursor)
   if (length < 0) return null
   const end = cursor.at + length
-  if (end > cursor.bytes.length) throw new Error('a length in a record batch is larger than the batch')
+  if (end > cursor.bytes.length) throw MALFORMED
   const bytes = cursor.bytes.subarray(cursor.at, end)
   cursor.at = end
   return bytes
@@ -177,14 +199,12 @@ function readBytes(cursor: Cursor): Buffer | null {
 function readHeaders(cursor: Cursor): readonly Header[] {
   const count = readVarint(cursor)
   if (count === 0) return NO_HEADERS
+  if (count < 0) throw MALFORMED
   const headers: Header[] = []
   for (let i = 0; i < count; i++) {
-    const name = readBytes(cursor)?.toString('utf8') ?? ''
-    headers.push({ name, value: readBytes(cursor) ?? Buffer.alloc(0) })
+    const name = readBytes(cursor)
+    if (name === null) throw MALFORMED
+    headers.push({ name: name.toString('utf8'), value: readBytes(cursor) ?? Buffer.alloc(0) })
   }
   return headers
-}
-
-function malformed({ baseOffset }: Batch): Error {
-  return new Error(`the record batch at offset ${baseOffset} is malformed: a record's length is wrong`)
 }

@@ -21,8 +21,10 @@ const CODECS: readonly { readonly name: string; readonly open: Open }[] = [
 ]
 
 /**
- * Decompresses the records of a batch; null when they are more than `BATCH_BYTES_MAX` bytes. Takes whatever Kafka's
- * own consumer takes. Throws for a codec that is unknown and for bytes that do not open: skipping would lose records.
+ * Decompresses the records of a batch. Null when they are more than `BATCH_BYTES_MAX` bytes, or the bytes do not open,
+ * though their checksum is right: a broker takes some that no decoder need open (an LZ4 offset of 0), and one such
+ * batch must not stop every node for good. Takes whatever Kafka's own consumer takes. Throws for a codec that is
+ * unknown, which a later Kafka may have, and for want of memory: neither says anything of the bytes.
  */
 export async function decompressRecords(
   codec: number,
@@ -39,8 +41,18 @@ export async function decompressRecords(
   try {
     return await known.open(bytes, BATCH_BYTES_MAX)
   } catch (error) {
-    throw new Error(`${batchName()} does not decompress as ${known.name}: ${(error as Error).message}`, {
+    if (isAboutBytes(error)) return null
+    throw new Error(`${batchName()} could not be opened (${known.name}): ${(error as Error).message}`, {
       cause: error,
     })
   }
+}
+
+/** What node:zlib calls the faults of a stream; the readers of our own throw errors without a code. */
+const FAULTS = /^(Z_DATA_ERROR|Z_BUF_ERROR|Z_NEED_DICT|ZSTD_error_(?!memory_allocation|workSpace).*)$/
+
+function isAboutBytes(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { code } = error as NodeJS.ErrnoException
+  return code === undefined ? error.constructor === Error : FAULTS.test(code)
 }

@@ -19,6 +19,7 @@ interface BlameOptions {
 /**
  * Applies the fold again, in halves where it fails, until a single row is left, then that row's cells one by one. It
  * takes about twice a batch's time, once: a data error is the program's bug or an operator's doing, and stops the node.
+ * Throws `failure` when every row can be applied.
  */
 export function findRejected(
   { pool, begin, readCatalogue }: BlameOptions,
@@ -37,7 +38,8 @@ export function findRejected(
       const stamp = column === null ? null : (row.cells.get(column)?.stamp ?? null)
       return { type: 'rejected', dataset: dataset.name, key: row.key, column, stamp, what: describe(error) }
     }
-    return { type: 'rejected', dataset: null, key: null, column: null, stamp: null, what: describe(failure) }
+    // It is not the rows: bookkeeping that does not add up is a bug, not something in the data.
+    throw failure
   }
   return inTransaction(pool, begin, find, () => false)
 }
