@@ -17,8 +17,8 @@ export interface KafkaBroker extends Service {
   readonly nodeId: number
   /** `host:port`, as its clients know it. */
   readonly address: string
-  /** Throws away its disk: it comes back empty at the next restart. It must have ended. */
-  wipe(): Promise<void>
+  /** Its wipe() throws away what it keeps: it comes back empty at the next restart. It must have ended. */
+  readonly disk: { wipe(): Promise<void> }
 }
 
 export interface KafkaCluster {
@@ -127,7 +127,7 @@ async function startBroker(shared: Shared, nodeId: number): Promise<KafkaBroker>
     {
       nodeId,
       address: `127.0.0.1:${service.port}`,
-      wipe: async () => rmSync(data, { recursive: true }),
+      disk: { wipe: async () => rmSync(data, { recursive: true }) },
     },
     Object.getOwnPropertyDescriptors(service),
   ) as KafkaBroker

@@ -98,7 +98,7 @@ it('brokers are killed, hang, move and come back empty: nothing is lost and noth
     await sleep(3_000)
     await cluster.controller.restart()
     await progress(node, loads, 'with the controller back and a leader killed')
-    await cluster.node(leader.nodeId).wipe()
+    await cluster.node(leader.nodeId).disk.wipe()
     await restart(leader.nodeId)
     await inSync(log)
     await progress(node, loads, 'with a broker that came back empty')

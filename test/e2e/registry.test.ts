@@ -1,7 +1,5 @@
 // The registry wiped and with other ids, or away: the writer registers again or says so, and nodes do not care.
 
-import { rmSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createKafkaLog } from '../../src/log/kafka/log.ts'
 import { runCli } from '../support/cli.ts'
@@ -59,7 +57,7 @@ it('a registry that was wiped and gives other ids: the same log goes on, and a n
   expect(away.stderr).toMatch(/the schema registry at .* does not give registry-.*-value an id/)
   expect(away.stderr).toMatch(/check SCHEMA_REGISTRY_URL and that the registry runs/)
 
-  rmSync(join(dir.path, 'data'), { recursive: true })
+  await registry.disk.wipe()
   await registry.restart()
   // Somebody else's schema comes first now, so that ours gets another number than it had.
   const other = JSON.stringify({ schema: JSON.stringify({ type: 'record', name: 'Other', fields: [] }) })

@@ -1,6 +1,5 @@
 // A log whose beginning or end is gone, or that was made anew, under a node that runs and one that does not: refused, never jumped over.
 
-import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { deleteRecords, withAdmin } from '../log/kafka-admin.ts'
@@ -19,8 +18,6 @@ import {
 } from './support.ts'
 
 const dir = temporaryDir()
-const data = join(dir.path, 'kafka', 'data')
-const copy = join(dir.path, 'copy')
 let broker: KafkaService
 
 beforeAll(async () => {
@@ -113,7 +110,7 @@ it('records deleted between a node’s position and the end: it stops there and 
 it('a broker whose disk is a backup: shorter than the position, then longer again with other records', async () => {
   const log = await createFilled('backup')
   await broker.stop()
-  cpSync(data, copy, { recursive: true })
+  await broker.disk.backUp()
   await broker.restart()
   await publishGenerated(log, 'writer', 2, 500)
   const { node, running } = await startLive(log, 'restored', COUNT + 500)
@@ -122,8 +119,7 @@ it('a broker whose disk is a backup: shorter than the position, then longer agai
   try {
     await expectUntouched(node, async () => {
       await broker.stop()
-      rmSync(data, { recursive: true })
-      cpSync(copy, data, { recursive: true })
+      await broker.disk.restoreBackup()
       await broker.restart()
       const { code, stderr } = await running.ended
       expect(stderr).toMatch(/has no record any more at offset 1500 .* truncated or made anew/)

@@ -1,5 +1,7 @@
 // Real Kafka, registry and Postgres for tests: shared ones by name, and private ones to kill and restart.
 import { randomBytes } from 'node:crypto'
+import { cpSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { Client } from 'pg'
 import { inject } from 'vitest'
 import * as nativeKafka from '../../scripts/services/kafka.ts'
@@ -16,11 +18,23 @@ export type { PostgresVersion }
 /** A service of a test's own, however it runs. */
 export type TestService = Pick<Service, 'name' | 'port' | 'ports' | 'stop' | 'kill' | 'restart'>
 
+/** What it keeps. The service must have ended. */
+export interface Disk {
+  /** Throws it away: it comes back empty at the next restart. */
+  wipe(): Promise<void>
+  /** Copies it aside, as a backup would. */
+  backUp(): Promise<void>
+  /** Puts the copy back in its place. */
+  restoreBackup(): Promise<void>
+}
+
 export interface KafkaService extends TestService {
   readonly brokers: readonly string[]
+  readonly disk: Disk
 }
 
 export interface RegistryService extends TestService {
+  readonly disk: Pick<Disk, 'wipe'>
   /** Ends in /apis/ccompat/v7. */
   readonly url: string
 }
@@ -40,8 +54,7 @@ export interface KafkaBroker extends TestService {
   readonly nodeId: number
   /** `host:port`, as its clients know it. */
   readonly address: string
-  /** Throws away its disk: it comes back empty at the next restart. It must have ended. */
-  wipe(): Promise<void>
+  readonly disk: Pick<Disk, 'wipe'>
 }
 
 export interface KafkaCluster {
@@ -74,7 +87,8 @@ export function engineEnvironment(): Readonly<Record<string, string>> {
 /** A private broker: the test ends it. */
 export async function startKafka(options: nativeKafka.KafkaOptions): Promise<KafkaService> {
   const { kind, id } = inject('servicesRun')
-  if (kind === 'native') return nativeKafka.startKafka(options)
+  if (kind === 'native')
+    return Object.assign(await nativeKafka.startKafka(options), { disk: nativeDisk(options.dir) })
   return (await import('./containers/services.ts')).startKafka(id, options)
 }
 
@@ -90,7 +104,9 @@ export async function startKafkaCluster(options: {
 
 export async function startRegistry(options: StartOptions): Promise<RegistryService> {
   const { kind, id } = inject('servicesRun')
-  if (kind === 'native') return nativeRegistry.startRegistry(options)
+  if (kind === 'native') {
+    return Object.assign(await nativeRegistry.startRegistry(options), { disk: nativeDisk(options.dir) })
+  }
   return (await import('./containers/services.ts')).startRegistry(id, options)
 }
 
@@ -140,6 +156,19 @@ export function uniqueTopic(prefix: string): string {
 /** A directory for a private service (startKafka and its like); stop the service before remove(). */
 export function temporaryDir(): TemporaryDir {
   return createTemporaryDir('private')
+}
+
+function nativeDisk(dir: string): Disk {
+  const [data, copy] = [join(dir, 'data'), join(dir, 'copy')]
+  const replace = (from: string, to: string) => {
+    rmSync(to, { recursive: true, force: true })
+    cpSync(from, to, { recursive: true })
+  }
+  return {
+    wipe: async () => rmSync(data, { recursive: true }),
+    backUp: async () => replace(data, copy),
+    restoreBackup: async () => replace(copy, data),
+  }
 }
 
 async function ask<T>(name: string): Promise<T> {

@@ -10,7 +10,7 @@ import {
   type WaitStrategy,
 } from 'testcontainers'
 import { choosePort } from '../../../scripts/services/ports.ts'
-import type { TestService } from '../services.ts'
+import type { Disk, TestService } from '../services.ts'
 
 /** Containers and volumes of one run of the tests carry it, and are removed by it. */
 export const RUN_LABEL = 'spindexer.test-run'
@@ -29,6 +29,8 @@ export interface ContainerSpec {
   readonly dataPath?: string
   readonly environment: Readonly<Record<string, string>>
   readonly command?: readonly string[]
+  /** Its image's own without this. */
+  readonly user?: string
   /** Files to be there before it starts, by path. */
   readonly files?: (ports: readonly number[]) => Readonly<Record<string, string>>
   /** Lives in this container's network, whose ports are published already: none are published here. */
@@ -41,6 +43,8 @@ export interface ContainerService extends TestService {
   readonly id: string
   /** Runs a command in it as `user` (its image's own by default); throws unless that ends with 0. */
   exec(command: readonly string[], user?: string): Promise<string>
+  /** Of its volume. */
+  readonly disk: Disk
   /** Sends a signal and waits until the container has ended. */
   end(signal: string): Promise<void>
 }
@@ -54,7 +58,7 @@ export async function startContainer(run: string, spec: ContainerSpec, ports?: r
     const chosen: number[] = attempt === 0 && ports ? [...ports] : []
     while (chosen.length < spec.portCount) chosen.push(await choosePort())
     try {
-      return serve(client, await create(run, spec, chosen), spec, chosen)
+      return serve(client, run, await create(run, spec, chosen), spec, chosen)
     } catch (error) {
       if (!portTaken.test(String(error))) throw error
     }
@@ -84,20 +88,36 @@ function volumeOf(run: string, dir: string): string {
   return `spindexer-test-${run}-${createHash('sha256').update(dir).digest('hex').slice(0, 16)}`
 }
 
-/** Throws away what the volume of a directory holds; nobody may be using it. */
-export async function emptyVolume(run: string, image: string, dir: string): Promise<void> {
+/** What a volume of a container keeps, for one that has ended. */
+function volumeDisk(run: string, { image, dir }: ContainerSpec): Disk {
+  const act = (command: string) =>
+    inVolumes(run, image, [volumeOf(run, dir), volumeOf(run, `${dir} copy`)], command)
+  return {
+    wipe: () => act('find /one -mindepth 1 -delete'),
+    backUp: () => act('find /two -mindepth 1 -delete && cp -a /one/. /two/'),
+    restoreBackup: () => act('find /one -mindepth 1 -delete && cp -a /two/. /one/'),
+  }
+}
+
+/** Runs a shell's command as root in a container of its own, with the volumes at /one and /two. */
+async function inVolumes(
+  run: string,
+  image: string,
+  [one, two]: readonly string[],
+  command: string,
+): Promise<void> {
   const { dockerode } = (await getContainerRuntimeClient()).container
   const container = await dockerode.createContainer({
     Image: image,
     User: 'root',
     Entrypoint: ['sh', '-c'],
-    Cmd: ['rm -rf /volume/*'],
+    Cmd: [command],
     Labels: { [RUN_LABEL]: run },
-    HostConfig: { Binds: [`${volumeOf(run, dir)}:/volume`] },
+    HostConfig: { Binds: [`${one}:/one`, `${two}:/two`] },
   })
   await container.start()
   const { StatusCode } = await container.wait()
-  if (StatusCode !== 0) throw new Error(`emptying the volume of ${dir} ended with ${StatusCode}`)
+  if (StatusCode !== 0) throw new Error(`${command} ended with ${StatusCode}`)
 }
 
 async function create(
@@ -112,6 +132,7 @@ async function create(
     .withCopyContentToContainer(files.map(([target, content]) => ({ target, content, mode: 0o644 })))
     .withWaitStrategy(noWait)
   if (spec.dataPath) container.withBindMounts([{ source: volumeOf(run, spec.dir), target: spec.dataPath }])
+  if (spec.user) container.withUser(spec.user)
   if (spec.command) container.withCommand([...spec.command])
   if (spec.networkOf) {
     container.withNetworkMode(`container:${spec.networkOf}`).withLabels({ [GUEST_LABEL]: 'yes' })
@@ -124,6 +145,7 @@ async function create(
 
 async function serve(
   client: ContainerRuntimeClient,
+  run: string,
   started: StartedTestContainer,
   spec: ContainerSpec,
   ports: readonly number[],
@@ -166,6 +188,7 @@ async function serve(
     ports,
     stop,
     end,
+    disk: volumeDisk(run, spec),
     kill: (signal) => (signal === 'SIGKILL' ? end(signal) : send(signal)),
     async restart() {
       await stop()

@@ -9,7 +9,7 @@ import {
   type Layout,
 } from '../../../scripts/services/kafka-cluster.ts'
 import type { KafkaBroker, KafkaCluster } from '../services.ts'
-import { type ContainerService, type ContainerSpec, emptyVolume, startContainer } from './container.ts'
+import { type ContainerService, type ContainerSpec, startContainer } from './container.ts'
 import { kafkaData, kafkaSettings, reachable } from './services.ts'
 
 /** Each broker has one to live at and one to move to. */
@@ -96,7 +96,6 @@ async function startBroker(shared: Shared, nodeId: number, which: number): Promi
     ...service,
     nodeId,
     address: `127.0.0.1:${port}`,
-    wipe: () => emptyVolume(shared.run, imageOf('kafka'), `${shared.dir}/${name}`),
   }
 }
 

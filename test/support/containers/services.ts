@@ -17,6 +17,8 @@ export const kafkaData = '/var/lib/kafka/data'
 /** What the image's own start-up takes its settings from. */
 export const kafkaSettings = '/mnt/shared/config/server.properties'
 
+const registryData = '/data'
+
 /** `run` is the label of what belongs to this run of the tests. */
 export async function startKafka(run: string, options: KafkaOptions): Promise<KafkaService> {
   const service = await startContainer(
@@ -88,11 +90,13 @@ export async function startRegistry(run: string, options: StartOptions): Promise
       dir: options.dir,
       portCount: 1,
       containerPorts: () => [8080],
+      dataPath: registryData,
+      // A new volume is root's.
+      user: 'root',
       environment: {
         JAVA_TOOL_OPTIONS: '-Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1',
         QUARKUS_LOG_LEVEL: 'WARN',
-        // In the container's own layer, which lives as long as the container: a test's registry has no more to keep.
-        APICURIO_DATASOURCE_URL: 'jdbc:h2:file:/tmp/schemas',
+        APICURIO_DATASOURCE_URL: `jdbc:h2:file:${registryData}/registry`,
       },
       stopTimeoutMs: 20_000,
       answers: async ([port]) => (await answeredBy(registryUrl(port!))) !== undefined,
