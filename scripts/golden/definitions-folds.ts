@@ -219,6 +219,24 @@ function filling(): readonly DefinitionCase[] {
       ],
     },
     {
+      name: '100,000 bytes of symbols, of all columns and the key',
+      records: [
+        taken(
+          record(
+            schema([field('id', enumOf('K'.repeat(40_000))), nullable('a', enumOf('A'.repeat(60_000)))]),
+          ),
+        ),
+        refused(record(schema([field('id', enumOf('B'))])), 'one more after the union'),
+        taken(record(schema([field('id', enumOf('K'.repeat(40_000)))])), 'changes nothing'),
+        taken(record(schema([field('id', 'string')])), 'a plain key makes room'),
+        taken(record(schema([field('id', 'string'), nullable('b', enumOf('B'.repeat(40_000)))]))),
+      ],
+    },
+    {
+      name: '100,001 bytes of symbols at once',
+      records: [refused(only(nullable('a', enumOf('A'.repeat(100_001)))), 'one byte more')],
+    },
+    {
       name: '16 key columns',
       records: [
         taken(

@@ -1,7 +1,7 @@
 // Folding definitions into the catalogue, in the order of their offsets: a record is taken whole or refused whole.
 
 import type { Catalogue, Column, Dataset, KeyColumn } from './catalogue.ts'
-import { COLUMNS_MAX, DATASETS_MAX } from './limits.ts'
+import { COLUMNS_MAX, DATASETS_MAX, SYMBOL_BYTES_MAX } from './limits.ts'
 import { listNames } from './near-names.ts'
 import type { DefinitionReason, QuarantineReason } from './reasons.ts'
 import type { LogRecord, Pointer } from './record.ts'
@@ -27,6 +27,10 @@ export function foldDefinition(catalogue: Catalogue, schema: Schema, offset: big
   if (fault !== null) return fault
   const united = known === undefined ? createDataset(schema) : uniteDataset(known, schema)
   if (united === known) return { type: 'taken', catalogue, dataset: known, changed: false }
+  const symbolBytes = symbolBytesOf(united)
+  if (symbolBytes > SYMBOL_BYTES_MAX) {
+    return refuse('dataset-full', `the symbols of ${schema.name} would have ${symbolBytes} bytes`)
+  }
   const dataset = { ...united, changedAt: offset + 1n }
   const datasets = new Map(catalogue.datasets).set(dataset.name, dataset)
   return { type: 'taken', catalogue: { ...catalogue, datasets }, dataset, changed: true }
@@ -217,6 +221,14 @@ function uniteSymbols<T extends KeyColumn>(held: T, column: KeyColumn): T {
   if (column.symbols === null) return { ...held, symbols: null }
   const isKnown = [...column.symbols].every((symbol) => held.symbols!.has(symbol))
   return isKnown ? held : { ...held, symbols: new Set([...held.symbols, ...column.symbols]) }
+}
+
+function symbolBytesOf({ key, columns }: Pick<Dataset, 'key' | 'columns'>): number {
+  let bytes = 0
+  for (const { symbols } of [...key, ...columns.values()]) {
+    for (const symbol of symbols ?? []) bytes += symbol.length
+  }
+  return bytes
 }
 
 function symbolWarnings(dataset: string, held: KeyColumn, column: KeyColumn): readonly string[] {

@@ -10,6 +10,8 @@ export const NAME_BYTES_MAX = 55
 /** Columns in a message; also columns of a dataset, key columns included. */
 export const COLUMNS_MAX = 200
 export const DATASETS_MAX = 1_000
+/** Characters (ASCII) of the enum symbols of all columns of a dataset together: they unite for ever. */
+export const SYMBOL_BYTES_MAX = 100_000
 /** Digits of a decimal, before and behind the point together. */
 export const DECIMAL_DIGITS_MAX = 1_000
 /** How deep arrays and objects of JSON nest: a scalar has depth 0, `[]` depth 1. */

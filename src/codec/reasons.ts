@@ -147,8 +147,10 @@ export const DEFINITION_REASONS = {
     remedy: 'A type is fixed for ever: keep it, or add a column under another name.',
   },
   'dataset-full': {
-    meaning: 'The dataset would have more than 200 columns, key columns included.',
-    remedy: 'Columns never go: define another dataset for the new ones.',
+    meaning:
+      'The dataset would have more than 200 columns, key columns included, or more than 100,000 bytes of enum symbols.',
+    remedy:
+      'Columns and symbols never go: define another dataset for the new columns, and a string in place of so large an enum.',
   },
   'catalogue-full': {
     meaning: 'The log would have more than 1,000 datasets.',

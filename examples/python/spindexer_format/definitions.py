@@ -10,6 +10,7 @@ from .refusal import Refused
 from .values import KEY_TYPES, Symbols
 
 DATASETS_MAX = 1000
+SYMBOL_BYTES_MAX = 100_000
 _AVRO_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 # (Avro type, logical type) to the type of a column.
@@ -68,6 +69,10 @@ class Catalogue:
         count = len(merged.field_names)
         if count > COLUMNS_MAX:
             raise Refused(f"dataset {new.name} would have {count} columns", "dataset-full")
+        all_columns = (*merged.key, *merged.columns.values())
+        symbol_bytes = sum(len(symbol) for column in all_columns for symbol in column.symbols or ())
+        if symbol_bytes > SYMBOL_BYTES_MAX:
+            raise Refused(f"the symbols of {new.name} would have {symbol_bytes} bytes", "dataset-full")
         self.datasets[new.name] = merged
 
 
