@@ -127,6 +127,13 @@ function createPipeline(context: Context) {
     window = createWindow(context.catalogue, context.judge)
     inFlight = write(batch)
   }
+  /** The log owes a partition's chunks in order. Once it did not, what the store holds is where to go on. */
+  const startAgain = (chunk: Chunk, end: bigint): void => {
+    const reason = `the reading of partition ${chunk.partition} went from ${end} to ${chunk.from}`
+    context.emit({ type: 'warning', text: `${reason}; starting again from the database's positions` })
+    outcome ??= { type: 'restart', reason }
+    failed.abort()
+  }
   const settle = async (): Promise<void> => {
     if (inFlight !== null) await inFlight
     if (failure !== null) throw failure.error
@@ -137,6 +144,11 @@ function createPipeline(context: Context) {
       if (outcome !== null) return
       // A definition was taken since this window was opened, which is only done while it is empty.
       if (window.catalogue !== context.catalogue) window = createWindow(context.catalogue, context.judge)
+      const end = window.end(chunk.partition)
+      if (end !== null && chunk.from !== end) {
+        startAgain(chunk, end)
+        return
+      }
       if (chunk.next > chunk.from) window.add(chunk)
       if (chunk.next === chunk.end) {
         context.emit({ type: 'caught-up', partition: chunk.partition, position: chunk.next })

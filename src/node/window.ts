@@ -27,8 +27,10 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 export interface Window {
   readonly catalogue: Catalogue
-  /** Judges and folds a chunk's records. Chunks of one partition must follow one another without a gap. */
+  /** Judges and folds a chunk's records. Chunks of one partition must follow one another: ask `end` first. */
   add(chunk: Chunk): void
+  /** Where the next chunk of a partition must begin; null when it may begin anywhere. */
+  end(partition: number): bigint | null
   isEmpty(): boolean
   /** An estimate of the memory that the fold holds. */
   bytes(): number
@@ -82,6 +84,7 @@ export function createWindow(catalogue: Catalogue, judge: Judge): Window {
       }
       step.next = chunk.next
     },
+    end: (partition) => steps.get(partition)?.next ?? null,
     isEmpty: () => steps.size === 0,
     bytes: () => bytes,
     toBatch: (identity) => ({
