@@ -84,12 +84,17 @@ export function identify(pid: number): Identity | undefined {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
     // The second field is a name in brackets that may hold anything, so count from its end.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    if (fields[0] === 'Z' || fields[0] === 'X') return undefined
+    if (fields[0] === 'X' || (fields[0] === 'Z' && !hasOtherThreads(pid))) return undefined
     const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
     return { pid, startTicks: fields[19]!, bootId }
   } catch {
     return undefined
   }
+}
+
+/** The first thread of a killed process may be gone while others still hold its files and ports. */
+function hasOtherThreads(pid: number): boolean {
+  return readdirSync(`/proc/${pid}/task`).length > 1
 }
 
 export function isAlive(identity: Identity): boolean {
