@@ -86,7 +86,7 @@ const SLOW_BATCH_MS = 10_000
 
 /** One batch in flight, one window filling: batches grow while the store is busy, and stay small when it is idle. */
 function createPipeline(context: Context) {
-  let window = createWindow(context.catalogue, context.judge)
+  let window = createWindow(context.catalogue, context.judge, context.hashSeed)
   let inFlight: Promise<void> | null = null
   let outcome: Outcome | null = null
   let failure: { readonly error: unknown } | null = null
@@ -124,7 +124,7 @@ function createPipeline(context: Context) {
   const flush = (): void => {
     if (inFlight !== null || outcome !== null || failure !== null || window.isEmpty()) return
     const batch = window.toBatch(context.identity)
-    window = createWindow(context.catalogue, context.judge)
+    window = createWindow(context.catalogue, context.judge, context.hashSeed)
     inFlight = write(batch)
   }
   /** The log owes a partition's chunks in order. Once it did not, what the store holds is where to go on. */
@@ -143,7 +143,8 @@ function createPipeline(context: Context) {
     add(chunk: Chunk): void {
       if (outcome !== null) return
       // A definition was taken since this window was opened, which is only done while it is empty.
-      if (window.catalogue !== context.catalogue) window = createWindow(context.catalogue, context.judge)
+      if (window.catalogue !== context.catalogue)
+        window = createWindow(context.catalogue, context.judge, context.hashSeed)
       const end = window.end(chunk.partition)
       if (end !== null && chunk.from !== end) {
         startAgain(chunk, end)

@@ -2,6 +2,7 @@
 
 import type { Catalogue } from '../codec/catalogue.ts'
 import type { Judge } from '../codec/verdict.ts'
+import type { HashSeed } from '../crdt/packed/siphash.ts'
 import type { Log, Problem } from '../log/log.ts'
 import type { LogIdentity, Store } from '../store/store.ts'
 import type { Retry } from './retry.ts'
@@ -43,6 +44,8 @@ export interface Context {
   readonly store: Store
   readonly identity: LogIdentity
   readonly judge: Judge
+  /** Of the fold's hash tables: random, because keys come from strangers. What is written does not depend on it. */
+  readonly hashSeed: HashSeed
   readonly retry: Retry
   readonly signal: AbortSignal
   readonly emit: (event: NodeEvent) => void

@@ -2,7 +2,8 @@
 
 import type { Catalogue } from '../codec/catalogue.ts'
 import type { LogRecord, Pointer } from '../codec/record.ts'
-import { createFold, foldMutation } from '../crdt/fold.ts'
+import { catalogueToShapes } from '../codec/shapes.ts'
+import { createPackedFold } from '../crdt/packed/fold.ts'
 import type { ParkedMessage, PendingMessage, Rejudgement } from '../store/store.ts'
 import { explainRejected } from './blame.ts'
 import { type Context, type Outcome, STOPPED } from './context.ts'
@@ -94,13 +95,14 @@ async function rejudgeChunk(
 }
 
 function judgeAgain(context: Context, catalogue: Catalogue, records: readonly LogRecord[]): Rejudgement {
-  const rows = createFold()
+  const rows = createPackedFold(context.hashSeed)
+  const shapes = catalogueToShapes(catalogue)
   const parked: ParkedMessage[] = []
   for (const record of records) {
     const verdict = context.judge(record, catalogue)
     switch (verdict.type) {
       case 'merge':
-        foldMutation(rows, verdict.mutation)
+        rows.add(shapes.get(verdict.mutation.dataset)!, verdict.mutation)
         break
       case 'parked':
         parked.push(parkedMessage(record, verdict))

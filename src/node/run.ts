@@ -1,5 +1,6 @@
 // The node: reads one log and merges it into one store until it is told to stop. The loop here is thin: the tasks do the work.
 
+import { randomInt } from 'node:crypto'
 import { DEFINITIONS } from '../codec/record.ts'
 import { createJudge } from '../codec/verdict.ts'
 import type { Log, Problem, ReadScope } from '../log/log.ts'
@@ -89,6 +90,7 @@ async function runSession(
       log,
       store,
       identity,
+      hashSeed: { first: randomInt(2 ** 32), second: randomInt(2 ** 32) },
       judge: createJudge({ logId, maxClockAheadMs: checked.genesis.maxClockAheadMs }),
       retry,
       signal,

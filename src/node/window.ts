@@ -2,9 +2,11 @@
 
 import type { Catalogue } from '../codec/catalogue.ts'
 import type { LogRecord } from '../codec/record.ts'
+import { catalogueToShapes } from '../codec/shapes.ts'
 import type { Judge, Verdict } from '../codec/verdict.ts'
-import { createFold, foldMutation } from '../crdt/fold.ts'
 import type { Mutation } from '../crdt/mutation.ts'
+import { createPackedFold } from '../crdt/packed/fold.ts'
+import type { HashSeed } from '../crdt/packed/siphash.ts'
 import { maxStamp, type Stamp, stampToOrigin } from '../crdt/stamp.ts'
 import { recordHash } from '../log/hash.ts'
 import type { LogEvent } from '../log/log.ts'
@@ -37,8 +39,9 @@ export interface Window {
   toBatch(identity: LogIdentity): Batch
 }
 
-export function createWindow(catalogue: Catalogue, judge: Judge): Window {
-  const rows = createFold()
+export function createWindow(catalogue: Catalogue, judge: Judge, seed: HashSeed): Window {
+  const rows = createPackedFold(seed)
+  const shapes = catalogueToShapes(catalogue)
   const steps = new Map<number, Mutable<PartitionStep>>()
   const origins = new Map<string, Mutable<OriginStep>[]>()
   const parked: ParkedMessage[] = []
@@ -68,7 +71,7 @@ export function createWindow(catalogue: Catalogue, judge: Judge): Window {
     }
     step.merged++
     // A message that meets a row of the window replaces more than it adds.
-    bytes += foldMutation(rows, verdict.mutation) ? ROW_BYTES + size : size >> 2
+    bytes += rows.add(shapes.get(verdict.mutation.dataset)!, verdict.mutation) ? ROW_BYTES + size : size >> 2
   }
 
   return {

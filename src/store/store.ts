@@ -3,7 +3,8 @@
 import type { Catalogue } from '../codec/catalogue.ts'
 import type { Pointer } from '../codec/record.ts'
 import type { WaitsFor } from '../codec/verdict.ts'
-import type { Fold, FoldedRow } from '../crdt/fold.ts'
+import type { FoldedRow } from '../crdt/fold.ts'
+import type { PackedFold } from '../crdt/packed/fold.ts'
 import type { Stamp } from '../crdt/stamp.ts'
 
 /** Which log a state belongs to. Positions are only meaningful for the same three. */
@@ -88,7 +89,7 @@ export interface OriginStep {
 export interface Batch {
   readonly identity: LogIdentity
   readonly catalogueOffset: bigint
-  readonly rows: Fold
+  readonly rows: PackedFold
   readonly steps: readonly PartitionStep[]
   readonly parked: readonly ParkedMessage[]
   readonly quarantined: readonly SetAside[]
@@ -103,7 +104,7 @@ export interface Rejudgement {
   readonly identity: LogIdentity
   readonly catalogueOffset: bigint
   readonly taken: readonly Pointer[]
-  readonly rows: Fold
+  readonly rows: PackedFold
   readonly parked: readonly ParkedMessage[]
 }
 

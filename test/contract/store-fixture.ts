@@ -3,8 +3,9 @@
 import type { Catalogue, Column, ColumnType, Dataset } from '../../src/codec/catalogue.ts'
 import type { Pointer } from '../../src/codec/record.ts'
 import type { Cell } from '../../src/crdt/cells.ts'
-import { createFold, foldMutation } from '../../src/crdt/fold.ts'
 import type { Mutation, Operation } from '../../src/crdt/mutation.ts'
+import { createPackedFold } from '../../src/crdt/packed/fold.ts'
+import type { Branch, Shape } from '../../src/crdt/packed/shape.ts'
 import type { Stamp } from '../../src/crdt/stamp.ts'
 import type { Value } from '../../src/crdt/value.ts'
 import type {
@@ -99,9 +100,46 @@ export function mutationOf(
 }
 
 export function foldOf(mutations: readonly Mutation[]): Batch['rows'] {
-  const fold = createFold()
-  for (const mutation of mutations) foldMutation(fold, mutation)
+  const fold = createPackedFold({ first: 1, second: 2 })
+  const shapes = shapesOf(mutations)
+  for (const mutation of mutations) fold.add(shapes.get(mutation.dataset)!, mutation)
   return fold
+}
+
+/** Shapes with just the columns that occur: a store must not take its own order of columns for granted. */
+function shapesOf(mutations: readonly Mutation[]): ReadonlyMap<string, Shape> {
+  const branchesByDataset = new Map<string, Map<string, Branch>>()
+  for (const { dataset, columns } of mutations) {
+    const branches = branchesByDataset.get(dataset) ?? new Map<string, Branch>()
+    branchesByDataset.set(dataset, branches)
+    for (const [name, value] of columns) {
+      if (value !== null || !branches.has(name)) branches.set(name, branchOf(value))
+    }
+  }
+  const keyTextsByDataset = new Map(mutations.map(({ dataset, key }) => [dataset, key.length]))
+  return new Map(
+    [...branchesByDataset].map(([dataset, branches]): [string, Shape] => [
+      dataset,
+      {
+        dataset,
+        keyTexts: keyTextsByDataset.get(dataset)!,
+        columns: [...branches].map(([name, branch]) => ({ name, branch })),
+      },
+    ]),
+  )
+}
+
+function branchOf(value: Value): Branch {
+  switch (typeof value) {
+    case 'boolean':
+      return 'boolean'
+    case 'bigint':
+      return 'long'
+    case 'number':
+      return 'double'
+    default:
+      return value instanceof Uint8Array ? 'bytes' : 'text'
+  }
 }
 
 export function setAsideOf(pointer: Pointer, dataset: string | null, reason: string): SetAside {

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import type { StoreSubject } from './store.ts'
-import { batchOf, catalogueOf, definitionStep, LOG, loadState } from './store-fixture.ts'
+import { batchOf, catalogueOf, definitionStep, foldOf, LOG, loadState } from './store-fixture.ts'
 
 export function identityContract(subject: StoreSubject): void {
   describe('identity', () => {
@@ -53,7 +53,7 @@ export function identityContract(subject: StoreSubject): void {
         type: 'stale',
         what: 'log',
       })
-      const rejudgement = { identity, catalogueOffset: 0n, taken: [], rows: new Map(), parked: [] }
+      const rejudgement = { identity, catalogueOffset: 0n, taken: [], rows: foldOf([]), parked: [] }
       expect(await store.rejudge(rejudgement)).toEqual({ type: 'stale', what: 'log' })
       expect(await subject.whole()).toEqual(before)
     })

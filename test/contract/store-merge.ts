@@ -2,10 +2,11 @@
 
 import { describe, expect, it } from 'vitest'
 import type { ColumnType } from '../../src/codec/catalogue.ts'
+import { createFold, foldMutation } from '../../src/crdt/fold.ts'
 import type { Mutation } from '../../src/crdt/mutation.ts'
 import type { Value } from '../../src/crdt/value.ts'
 import type { StoreSubject } from './store.ts'
-import { ALL_TYPES, batchOf, datasetOf, foldOf, mutationOf, prepare } from './store-fixture.ts'
+import { ALL_TYPES, batchOf, datasetOf, mutationOf, prepare } from './store-fixture.ts'
 
 const TRACKS = datasetOf('tracks', { columns: { title: 'string', plays: 'long' }, required: ['title'] })
 
@@ -34,7 +35,9 @@ export function mergeContract(subject: StoreSubject): void {
         expect(await store.commit(batchOf(group, { from }))).toEqual({ type: 'committed' })
         from += BigInt(group.length)
       }
-      const expected = [...(foldOf(groups.flat()).get('tracks')?.values() ?? [])]
+      const model = createFold()
+      for (const mutation of groups.flat()) foldMutation(model, mutation)
+      const expected = [...(model.get('tracks')?.values() ?? [])]
       expect(await subject.rows('tracks')).toEqual(expected)
     }
 

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Dataset } from '../../src/codec/catalogue.ts'
 import type { Pointer } from '../../src/codec/record.ts'
+import { unpackFold } from '../../src/crdt/packed/fold.ts'
 import type { Rejudgement, Store } from '../../src/store/store.ts'
 import type { StoreSubject } from './store.ts'
 import {
@@ -29,7 +30,7 @@ export function parkedContract(subject: StoreSubject): void {
       identity: LOG,
       catalogueOffset: 2n,
       taken,
-      rows: new Map(),
+      rows: foldOf([]),
       parked: [],
       ...more,
     })
@@ -126,7 +127,7 @@ export function parkedContract(subject: StoreSubject): void {
         { kind: 'parked', reason: 'bad-value', count: 2n },
         { kind: 'parked', reason: 'unknown-dataset', count: 1n },
       ])
-      expect(await subject.rows('tracks')).toEqual([...rows.get('tracks')!.values()])
+      expect(await subject.rows('tracks')).toEqual([...unpackFold(rows).get('tracks')!.values()])
       expect(await store.parkedToJudge(null, 10)).toEqual([])
       expect((await loadState(store)).rejudgedTo).toBe(2n)
     })

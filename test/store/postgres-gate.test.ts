@@ -9,6 +9,7 @@ import {
   catalogueOf,
   datasetOf,
   definitionStep,
+  foldOf,
   LOG,
   loadState,
   mutationOf,
@@ -150,7 +151,7 @@ async function raceRejudgement(isGated: boolean): Promise<void> {
     identity: LOG,
     catalogueOffset: 2n,
     taken: await store.parkedToJudge(null, 10),
-    rows: new Map(),
+    rows: foldOf([]),
     parked: [parkedOf(AT, 'tracks', 'mood')],
   }
   expect(rejudgement.taken.length).toBe(1)

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { isTransient } from '../../src/store/postgres/errors.ts'
-import { batchOf, LOG, loadState, mutationOf, parkedOf, rowsOf } from '../contract/store-fixture.ts'
+import { batchOf, foldOf, LOG, loadState, mutationOf, parkedOf, rowsOf } from '../contract/store-fixture.ts'
 import { COLUMN_TYPES } from '../support/arbitrary.ts'
 import type { PostgresVersion } from '../support/services.ts'
 import { createNarrowWorld, defineAll, frameUpsert, type NarrowWorld } from './narrower.ts'
@@ -138,7 +138,7 @@ async function parkAndTake(world: NarrowWorld): Promise<void> {
   expect(await store.commit(batchOf([], { at, partition: 3, parked, origins }))).toEqual({
     type: 'committed',
   })
-  const rejudgement = { identity, catalogueOffset: at, taken: [pointer], rows: new Map(), parked: [] }
+  const rejudgement = { identity, catalogueOffset: at, taken: [pointer], rows: foldOf([]), parked: [] }
   expect(await store.rejudge(rejudgement)).toEqual({ type: 'committed' })
   const reader = await world.bench.reader()
   try {

@@ -4,6 +4,7 @@ import type { Catalogue } from '../../codec/catalogue.ts'
 import { findCures } from '../../codec/definitions.ts'
 import type { Pointer } from '../../codec/record.ts'
 import { type Fold, mergeFold } from '../../crdt/fold.ts'
+import { unpackFold } from '../../crdt/packed/fold.ts'
 import { maxStamp } from '../../crdt/stamp.ts'
 import { compareText } from '../../crdt/value.ts'
 import { isSameIdentity, refuseIdentity } from '../identity.ts'
@@ -49,10 +50,11 @@ function commit(database: MemoryDatabase, batch: Batch): CommitResult {
   for (const step of batch.steps) {
     if ((database.partitions.get(step.partition)?.position ?? 0n) !== step.from) return staleBy('positions')
   }
-  requireDefined(database.catalogue, batch.rows)
+  const rows = unpackFold(batch.rows)
+  requireDefined(database.catalogue, rows)
   batch.steps.forEach(requireSum)
   for (const step of batch.steps) applyStep(database, step)
-  mergeFold(database.rows, batch.rows)
+  mergeFold(database.rows, rows)
   park(database, batch.parked)
   for (const message of batch.quarantined) database.quarantined.set(placeOf(message), toStorable(message))
   for (const origin of batch.origins) countOrigin(database, origin)
@@ -99,14 +101,15 @@ function rejudge(database: MemoryDatabase, rejudgement: Rejudgement): CommitResu
   if (stale !== null) return stale
   const { taken } = rejudgement
   if (!taken.every((pointer) => database.parked.has(placeOf(pointer)))) return staleBy('parked')
-  requireDefined(database.catalogue, rejudgement.rows)
+  const rows = unpackFold(rejudgement.rows)
+  requireDefined(database.catalogue, rows)
   for (const pointer of taken) {
     database.parked.delete(placeOf(pointer))
     moveToMerged(database, pointer.partition, 1n)
   }
   for (const message of rejudgement.parked) moveToMerged(database, message.partition, -1n)
   park(database, rejudgement.parked)
-  mergeFold(database.rows, rejudgement.rows)
+  mergeFold(database.rows, rows)
   return COMMITTED
 }
 

@@ -2,7 +2,8 @@
 
 import type { PoolClient } from 'pg'
 import type { Catalogue, Dataset } from '../../codec/catalogue.ts'
-import type { Fold, FoldedRow } from '../../crdt/fold.ts'
+import type { FoldedRow } from '../../crdt/fold.ts'
+import { type PackedFold, unpackFold } from '../../crdt/packed/fold.ts'
 import { compareText } from '../../crdt/value.ts'
 import { createRowSet, rowParameters } from './rows.ts'
 import { settleTies } from './ties.ts'
@@ -12,7 +13,7 @@ import { upsertSql } from './upsert.ts'
 const STATEMENT_ROWS_MAX = 10_000
 const STATEMENT_BYTES_MAX = 64 * 1024 * 1024
 
-export async function applyFold(client: PoolClient, catalogue: Catalogue, fold: Fold): Promise<void> {
+export async function applyFold(client: PoolClient, catalogue: Catalogue, fold: PackedFold): Promise<void> {
   for (const { dataset, rows } of foldToChunks(catalogue, fold)) await applyRows(client, dataset, rows)
 }
 
@@ -34,8 +35,9 @@ export async function applyRows(
 /** A statement's worth each, in the order in which they are to be applied. */
 export function* foldToChunks(
   catalogue: Catalogue,
-  fold: Fold,
+  packed: PackedFold,
 ): Generator<{ readonly dataset: Dataset; readonly rows: readonly FoldedRow[] }> {
+  const fold = unpackFold(packed)
   for (const name of [...fold.keys()].sort(compareText)) {
     const dataset = catalogue.datasets.get(name)
     if (dataset === undefined) throw new Error(`a batch holds rows of "${name}", which is not defined`)

@@ -3,7 +3,8 @@
 import type { Pool, PoolClient } from 'pg'
 import type { Catalogue, Dataset } from '../../codec/catalogue.ts'
 import { Cells } from '../../crdt/cells.ts'
-import type { Fold, FoldedRow } from '../../crdt/fold.ts'
+import type { FoldedRow } from '../../crdt/fold.ts'
+import type { PackedFold } from '../../crdt/packed/fold.ts'
 import type { Rejected } from '../store.ts'
 import { applyRows, foldToChunks } from './apply.ts'
 import { codeOf, isDataError } from './errors.ts'
@@ -23,7 +24,7 @@ interface BlameOptions {
  */
 export function findRejected(
   { pool, begin, readCatalogue }: BlameOptions,
-  fold: Fold,
+  fold: PackedFold,
   failure: unknown,
 ): Promise<Rejected> {
   const find = async (client: PoolClient): Promise<Rejected> => {

@@ -2,7 +2,7 @@
 
 import type { Pool, PoolClient } from 'pg'
 import type { Pointer } from '../../codec/record.ts'
-import type { Fold } from '../../crdt/fold.ts'
+import type { PackedFold } from '../../crdt/packed/fold.ts'
 import { isSameIdentity, refuseIdentity } from '../identity.ts'
 import type {
   Batch,
@@ -75,7 +75,7 @@ export function createPostgresStore({ pool }: PostgresStoreOptions): Store {
 async function orRejected(
   pool: Pool,
   catalogues: CatalogueCache,
-  rows: Fold,
+  rows: PackedFold,
   write: (client: PoolClient) => Promise<CommitResult>,
 ): Promise<CommitResult | Rejected> {
   try {
