@@ -40,9 +40,11 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 /** Where V8 has to keep fields flat and closures would cost a row or a message: each says why. */
 const HOT: ReadonlySet<string> = new Set([
   'src/crdt/cells.ts',
+  'src/codec/direct.ts',
   'src/crdt/packed/arena.ts',
   'src/crdt/packed/message.ts',
   'src/crdt/packed/table.ts',
+  'src/log/kafka/record-index.ts',
 ])
 /** The one file that joins ports and adapters. */
 const COMPOSITION = 'src/cli/compose.ts'

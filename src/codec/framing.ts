@@ -28,17 +28,20 @@ export function frameConfluent(schemaId: number, avro: Uint8Array): Buffer {
   return Buffer.concat([header, avro])
 }
 
-/** Where the Avro bytes of a framed mutation begin, or why they do not. Control records are the caller's to tell. */
-export function findAvro(value: Buffer): number | QuarantineReason {
-  switch (value[0]) {
+/**
+ * Where the Avro bytes of a framed mutation begin that stands in bytes[start, end), or why they do not. Control records
+ * are the caller's to tell.
+ */
+export function findAvro(bytes: Buffer, start = 0, end = bytes.length): number | QuarantineReason {
+  switch (start < end ? bytes[start] : -1) {
     case CONFLUENT_MAGIC:
-      return value.length >= CONFLUENT_HEADER_BYTES ? CONFLUENT_HEADER_BYTES : 'unknown-framing'
+      return end - start >= CONFLUENT_HEADER_BYTES ? start + CONFLUENT_HEADER_BYTES : 'unknown-framing'
     case SINGLE_OBJECT_MAGIC: {
-      if (value[1] !== SINGLE_OBJECT_VERSION) return 'unknown-framing'
-      for (let at = 2; at < SINGLE_OBJECT_HEADER_BYTES; at++) {
-        if (value[at] !== SINGLE_OBJECT_HEADER[at]) return 'unknown-schema'
+      if (bytes[start + 1] !== SINGLE_OBJECT_VERSION || end - start < 2) return 'unknown-framing'
+      for (let i = 2; i < SINGLE_OBJECT_HEADER_BYTES; i++) {
+        if (bytes[start + i] !== SINGLE_OBJECT_HEADER[i] || start + i >= end) return 'unknown-schema'
       }
-      return SINGLE_OBJECT_HEADER_BYTES
+      return start + SINGLE_OBJECT_HEADER_BYTES
     }
     default:
       return 'unknown-framing'

@@ -43,6 +43,13 @@ export function timeToHex(timeNs: bigint): string {
   return timeNs.toString(16).padStart(16, '0')
 }
 
+/** A stamp of four words of 32 bits, most significant first, from an index on. */
+export function wordsToStamp(words: Uint32Array, at = 0): Stamp {
+  let text = ''
+  for (let i = at; i < at + 4; i++) text += words[i]!.toString(16).padStart(8, '0')
+  return text as Stamp
+}
+
 /** Nanoseconds since 1970. */
 export function stampToTime(stamp: Stamp): bigint {
   return BigInt(`0x${stamp.slice(0, 16)}`)

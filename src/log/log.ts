@@ -1,6 +1,6 @@
 // The log port: an append-only set of records in partitions, with one more partition that holds the definitions.
 
-import type { Header, LogRecord, Pointer } from '../codec/record.ts'
+import type { Header, LogRecord, Pointer, Records } from '../codec/record.ts'
 
 /** A record to append. `partition` null: the adapter places it by its key (DEFINITIONS and every number are explicit). */
 export interface NewRecord {
@@ -78,7 +78,7 @@ export type LogEvent =
       readonly from: bigint
       readonly next: bigint
       readonly end: bigint
-      readonly records: readonly LogRecord[]
+      readonly records: Records
     }
   | { readonly type: 'reconnected' }
   | { readonly type: 'lost'; readonly partition: number; readonly position: bigint }

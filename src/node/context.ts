@@ -44,6 +44,8 @@ export interface Context {
   readonly store: Store
   readonly identity: LogIdentity
   readonly judge: Judge
+  /** From the log's genesis. */
+  readonly maxClockAheadMs: bigint
   /** Of the fold's hash tables: random, because keys come from strangers. What is written does not depend on it. */
   readonly hashSeed: HashSeed
   readonly retry: Retry

@@ -45,7 +45,7 @@ const STEP_RECORDS = 50
 
 /** Null: the chunk is taken, or the signal was aborted. */
 async function takeChunk(context: Context, chunk: Chunk, onBusy: () => void): Promise<Outcome | null> {
-  const { records } = chunk
+  const records = [...chunk.records]
   let from = chunk.from
   for (let at = 0; at === 0 || at < records.length; at += STEP_RECORDS) {
     const some = records.slice(at, at + STEP_RECORDS)

@@ -25,7 +25,7 @@ export interface NodeOptions {
   readonly emit: (event: NodeEvent) => void
   /** What is wrong with this worker's membership in its group; nothing, as a rule. */
   readonly checkMembership?: () => Promise<readonly Problem[]>
-  /** Estimated bytes that a window may hold before reading waits. 32 MiB unless set. */
+  /** Bytes that a window may hold before reading waits; there are two. 40 MiB unless set. */
   readonly windowBytesMax?: number
   /** Parked messages that are judged again in one transaction. 10,000 unless set. */
   readonly rejudgeMessagesMax?: number
@@ -33,7 +33,7 @@ export interface NodeOptions {
   readonly checkEveryMs?: number
 }
 
-const WINDOW_BYTES_MAX = 32 * 1024 * 1024
+const WINDOW_BYTES_MAX = 40 * 1024 * 1024
 /** A kill loses at most so much work, and none of the outcome. */
 const REJUDGE_MESSAGES_MAX = 10_000
 const CHECK_EVERY_MS = 60_000
@@ -75,7 +75,7 @@ async function runSession(
   try {
     const checked = await retry('check the log', () => inspectLog(log))
     if (checked.type === 'refused') return checked
-    const { logId, copyId, generation } = checked.genesis
+    const { logId, copyId, generation, maxClockAheadMs } = checked.genesis
     const identity: LogIdentity = { logId, copyId, generation }
     const state = await retry('read the state', () => store.load(identity))
     if (state.type === 'refused') return { type: 'refused', problems: [state] }
@@ -91,7 +91,8 @@ async function runSession(
       store,
       identity,
       hashSeed: { first: randomInt(2 ** 32), second: randomInt(2 ** 32) },
-      judge: createJudge({ logId, maxClockAheadMs: checked.genesis.maxClockAheadMs }),
+      judge: createJudge({ logId, maxClockAheadMs }),
+      maxClockAheadMs,
       retry,
       signal,
       emit,

@@ -1,29 +1,28 @@
 // A window: the messages of some chunks judged under one catalogue and folded, until they are written as one batch. Pure.
 
 import type { Catalogue } from '../codec/catalogue.ts'
-import type { LogRecord } from '../codec/record.ts'
-import { catalogueToShapes } from '../codec/shapes.ts'
+import type { DirectReader } from '../codec/direct.ts'
+import type { LogRecord, RecordCursor } from '../codec/record.ts'
 import type { Judge, Verdict } from '../codec/verdict.ts'
 import type { Mutation } from '../crdt/mutation.ts'
-import { createPackedFold } from '../crdt/packed/fold.ts'
-import type { HashSeed } from '../crdt/packed/siphash.ts'
-import { maxStamp, type Stamp, stampToOrigin } from '../crdt/stamp.ts'
+import type { PackedFold } from '../crdt/packed/fold.ts'
+import { maxStamp, type Stamp, wordsToStamp } from '../crdt/stamp.ts'
 import { recordHash } from '../log/hash.ts'
 import type { LogEvent } from '../log/log.ts'
 import type {
   Batch,
   LastRecord,
   LogIdentity,
-  OriginStep,
   ParkedMessage,
   PartitionStep,
   SetAside,
 } from '../store/store.ts'
+import { createOriginCounts, type OriginCounts } from './origins.ts'
 
 export type Chunk = Extract<LogEvent, { type: 'chunk' }>
 
-// What a folded row costs in memory beside its values: measured at about 0.4 kB with two cells.
-const ROW_BYTES = 400
+// What a set-aside message, or an origin, costs in memory.
+const ASIDE_BYTES = 400
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
@@ -34,22 +33,30 @@ export interface Window {
   /** Where the next chunk of a partition must begin; null when it may begin anywhere. */
   end(partition: number): bigint | null
   isEmpty(): boolean
-  /** An estimate of the memory that the fold holds. */
+  /** An estimate of the memory that the window holds. */
   bytes(): number
+  /** Messages so far. */
+  messages(): number
   toBatch(identity: LogIdentity): Batch
 }
 
-export function createWindow(catalogue: Catalogue, judge: Judge, seed: HashSeed): Window {
-  const rows = createPackedFold(seed)
-  const shapes = catalogueToShapes(catalogue)
+export interface WindowOptions {
+  readonly catalogue: Catalogue
+  readonly judge: Judge
+  /** Of the same catalogue. */
+  readonly direct: DirectReader
+  /** Empty; the window's alone until its batch is written. */
+  readonly rows: PackedFold
+}
+
+export function createWindow({ catalogue, judge, direct, rows }: WindowOptions): Window {
   const steps = new Map<number, Mutable<PartitionStep>>()
-  const origins = new Map<string, Mutable<OriginStep>[]>()
+  const origins = createOriginCounts()
   const parked: ParkedMessage[] = []
   const quarantined: SetAside[] = []
-  let bytes = 0
+  let messages = 0
 
-  const count = (step: Mutable<PartitionStep>, record: LogRecord, verdict: Verdict): void => {
-    const size = record.value?.length ?? 0
+  const countStrictly = (step: Mutable<PartitionStep>, record: LogRecord, verdict: Verdict): void => {
     if (verdict.type === 'control') {
       step.controls++
       return
@@ -58,38 +65,56 @@ export function createWindow(catalogue: Catalogue, judge: Judge, seed: HashSeed)
     if (verdict.type === 'quarantined') {
       step.quarantined++
       quarantined.push(setAside(record, verdict))
-      bytes += ROW_BYTES
       return
     }
-    step.newestStamp = maxStamp(step.newestStamp, verdict.mutation.stamp)
-    countOrigin(origins, verdict.mutation, step.partition)
+    const { mutation } = verdict
+    step.newestStamp = maxStamp(step.newestStamp, mutation.stamp)
+    countOrigin(origins, mutation, step.partition)
     if (verdict.type === 'parked') {
       step.parked++
       parked.push(parkedMessage(record, verdict))
-      bytes += ROW_BYTES
-      return
+    } else {
+      step.merged++
+      rows.add(direct.shapeOf(mutation.dataset), mutation)
     }
-    step.merged++
-    // A message that meets a row of the window replaces more than it adds.
-    bytes += rows.add(shapes.get(verdict.mutation.dataset)!, verdict.mutation) ? ROW_BYTES + size : size >> 2
+  }
+  /** Most messages: read and merged without an object. */
+  const addDirectly = (cursor: RecordCursor, newest: Uint32Array, partition: number): boolean => {
+    const plan = direct.read(cursor)
+    if (plan === null) return false
+    const { message, seqHigh } = direct
+    rows.tableOf(plan.shape).merge(message)
+    const { stamp } = message
+    if (seqHigh >= 0) origins.add(partition, stamp[2]!, stamp[3]!, seqHigh, direct.seqLow)
+    if (isNewer(stamp, newest)) newest.set(stamp)
+    return true
   }
 
   return {
     catalogue,
     add(chunk) {
       const step = stepOf(steps, chunk)
-      const { records } = chunk
-      for (const record of records) count(step, record, judge(record, catalogue))
-      const last = records.at(-1)
-      if (last !== undefined) {
-        step.last = { partition: last.partition, offset: last.offset, hash: recordHash(last) }
-        step.newestAppendMs = greatestAppendMs(step.newestAppendMs, records)
+      const newest = new Uint32Array(4)
+      const cursor = chunk.records.cursor()
+      let merged = 0
+      while (cursor.next()) {
+        if (cursor.isPlain && addDirectly(cursor, newest, chunk.partition)) {
+          merged++
+        } else {
+          const record = cursor.record()
+          countStrictly(step, record, judge(record, catalogue))
+        }
       }
-      step.next = chunk.next
+      step.consumed += merged
+      step.merged += merged
+      if (merged > 0) step.newestStamp = maxStamp(step.newestStamp, wordsToStamp(newest))
+      noteEnd(step, chunk)
+      messages += chunk.records.length
     },
     end: (partition) => steps.get(partition)?.next ?? null,
     isEmpty: () => steps.size === 0,
-    bytes: () => bytes,
+    bytes: () => rows.size() + (parked.length + quarantined.length + origins.size()) * ASIDE_BYTES,
+    messages: () => messages,
     toBatch: (identity) => ({
       identity,
       catalogueOffset: catalogue.offset,
@@ -97,9 +122,26 @@ export function createWindow(catalogue: Catalogue, judge: Judge, seed: HashSeed)
       steps: [...steps.values()].sort((a, b) => a.partition - b.partition),
       parked,
       quarantined,
-      origins: [...origins.values()].flat(),
+      origins: origins.toSteps(),
     }),
   }
+}
+
+/** Where the chunk ends, and what the checks and the writers are told of its records. */
+function noteEnd(step: Mutable<PartitionStep>, { records, next }: Chunk): void {
+  step.next = next
+  const last = records.last()
+  if (last === undefined) return
+  step.last = { partition: last.partition, offset: last.offset, hash: recordHash(last) }
+  const newestMs = records.newestAppendMs()
+  const heldMs = step.newestAppendMs
+  if (newestMs !== null && (heldMs === null || newestMs > heldMs)) step.newestAppendMs = newestMs
+}
+
+/** Stamps as words. */
+function isNewer(stamp: Uint32Array, held: Uint32Array): boolean {
+  for (let i = 0; i < 4; i++) if (stamp[i] !== held[i]) return stamp[i]! > held[i]!
+  return false
 }
 
 /** A message that was parked, as the store keeps it. */
@@ -160,27 +202,9 @@ function stepOf(steps: Map<number, Mutable<PartitionStep>>, chunk: Chunk): Mutab
   return step
 }
 
-function countOrigin(
-  origins: Map<string, Mutable<OriginStep>[]>,
-  mutation: Mutation,
-  partition: number,
-): void {
-  if (mutation.seq === null) return
-  const origin = stampToOrigin(mutation.stamp)
-  const stepsOfOrigin = origins.get(origin) ?? []
-  let step = stepsOfOrigin.find((one) => one.partition === partition)
-  if (step === undefined) {
-    step = { origin, partition, highestSeq: mutation.seq, count: 0 }
-    origins.set(origin, [...stepsOfOrigin, step])
-  }
-  step.count++
-  if (mutation.seq > step.highestSeq) step.highestSeq = mutation.seq
-}
-
-function greatestAppendMs(held: bigint | null, records: readonly LogRecord[]): bigint | null {
-  let greatest = held
-  for (const { appendMs, stampedByLog } of records) {
-    if (stampedByLog && (greatest === null || appendMs > greatest)) greatest = appendMs
-  }
-  return greatest
+function countOrigin(origins: OriginCounts, { seq, stamp }: Mutation, partition: number): void {
+  if (seq === null) return
+  const [high, low] = [seq >> 32n, BigInt.asIntN(32, seq)]
+  const word = (at: number) => Number.parseInt(stamp.slice(at, at + 8), 16)
+  origins.add(partition, word(16), word(24), Number(high), Number(low))
 }

@@ -40,7 +40,7 @@ export async function readDefinitions(
       if (event.type === 'lost')
         throw new Error(`the log no longer has its definitions from ${event.position} on`)
       if (event.type !== 'chunk') continue
-      const judged = judgeDefinitions(catalogue, event.records, event.next, logId)
+      const judged = judgeDefinitions(catalogue, [...event.records], event.next, logId)
       catalogue = judged.catalogue
       refused.push(...judged.refused)
       if (event.next === event.end) return { catalogue, refused }

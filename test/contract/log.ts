@@ -104,7 +104,7 @@ export function logContract({ name, create, groupMs }: LogFactory): void {
       await log.append(text(0, 'a'))
       const { chunks } = await until(log, { scope: all, forMs: 1_200 }, () => false)
       const empty = chunks.filter(({ partition }) => partition === 1)
-      expect(empty).toMatchObject([{ from: 0n, next: 0n, end: 0n, records: [] }])
+      expect(empty).toMatchObject([{ from: 0n, next: 0n, end: 0n, records: { length: 0 } }])
       expect(chunks.filter(({ partition }) => partition === 0)).toHaveLength(1)
     })
 
@@ -114,7 +114,7 @@ export function logContract({ name, create, groupMs }: LogFactory): void {
       const { chunks } = await until(log, { scope: all, positions: new Map([[0, 2n]]) }, (s) =>
         s.isCaughtUp([0]),
       )
-      expect(chunks).toMatchObject([{ from: 2n, next: 2n, end: 2n, records: [] }])
+      expect(chunks).toMatchObject([{ from: 2n, next: 2n, end: 2n, records: { length: 0 } }])
     })
 
     test('the definitions are a partition of their own', async () => {

@@ -58,7 +58,7 @@ async function readAll(log: KafkaLog, from: bigint, afterFirst: () => Promise<vo
   const scope = { type: 'all' } as const
   const note = (event: LogEvent) => {
     if (event.type !== 'chunk') return [event.type]
-    return event.records.map(({ value }) => value!.toString('utf8', 0, 3))
+    return [...event.records].map(({ value }) => value!.toString('utf8', 0, 3))
   }
   let isFirst = true
   for await (const event of log.read({

@@ -1,6 +1,7 @@
 // A log whose chunks are cut anew at random: the same records at the same places, in other batches.
 
 import type { Log, LogEvent } from '../../src/log/log.ts'
+import { listRecords } from '../../src/log/records.ts'
 
 type Chunk = Extract<LogEvent, { type: 'chunk' }>
 
@@ -17,14 +18,15 @@ export function createRecutLog(log: Log, random: () => number, recordsMax: numbe
 
 function* recut(chunk: Chunk, random: () => number, recordsMax: number): Generator<Chunk> {
   let { from } = chunk
-  for (let at = 0; at < chunk.records.length; ) {
+  const all = [...chunk.records]
+  for (let at = 0; at < all.length; ) {
     const count = 1 + Math.floor(random() * recordsMax)
-    const records = chunk.records.slice(at, at + count)
+    const records = all.slice(at, at + count)
     at += records.length
-    const isLast = at === chunk.records.length
-    const next = isLast ? chunk.next : chunk.records[at]!.offset
-    yield { ...chunk, from, next, records }
+    const isLast = at === all.length
+    const next = isLast ? chunk.next : all[at]!.offset
+    yield { ...chunk, from, next, records: listRecords(records) }
     from = next
   }
-  if (chunk.records.length === 0) yield chunk
+  if (all.length === 0) yield chunk
 }

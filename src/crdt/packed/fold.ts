@@ -3,13 +3,13 @@
 import { Cells } from '../cells.ts'
 import type { Fold, FoldedRow } from '../fold.ts'
 import { type KeyText, keyToText, type Mutation } from '../mutation.ts'
-import type { Stamp } from '../stamp.ts'
+import { type Stamp, wordsToStamp } from '../stamp.ts'
 import { Arena } from './arena.ts'
 import { createPacker } from './pack.ts'
 import type { Shape } from './shape.ts'
 import type { HashSeed } from './siphash.ts'
 import { ALIVE, DEAD, PackedTable } from './table.ts'
-import { readKey, readStamp, readValue } from './unpack.ts'
+import { readKey, readValue } from './unpack.ts'
 
 export interface PackedFold {
   readonly arena: Arena
@@ -32,7 +32,11 @@ export function createPackedFold(seed: HashSeed): PackedFold {
   let tables = new Map<string, PackedTable>()
   const pack = createPacker()
 
+  let latest: PackedTable | null = null
+
   const tableOf = (shape: Shape): PackedTable => {
+    // Messages of one dataset come in a row.
+    if (latest !== null && latest.shape === shape) return latest
     let table = tables.get(shape.dataset)
     if (table === undefined || table.shape !== shape) {
       if (table !== undefined && table.size > 0)
@@ -40,6 +44,7 @@ export function createPackedFold(seed: HashSeed): PackedFold {
       table = new PackedTable(shape, arena, seed)
       tables.set(shape.dataset, table)
     }
+    latest = table
     return table
   }
 
@@ -65,6 +70,7 @@ export function createPackedFold(seed: HashSeed): PackedFold {
       if (arena.capacity > bytesMax) {
         arena = new Arena()
         tables = new Map()
+        latest = null
         return
       }
       arena.reset()
@@ -81,9 +87,9 @@ export function unpackRow({ arena }: Pick<PackedFold, 'arena'>, table: PackedTab
     const cell = table.cellOf(row, i)
     if (!table.hasStamp(cell)) continue
     const length = table.valueLength(cell)
-    cells.set(name, readStamp(arena, cell), readValue(arena, branch, table.valueAt(cell), length))
+    cells.set(name, wordsToStamp(arena.words, cell), readValue(arena, branch, table.valueAt(cell), length))
   }
-  const stampAt = (at: number): Stamp | null => (table.hasStamp(at) ? readStamp(arena, at) : null)
+  const stampAt = (at: number): Stamp | null => (table.hasStamp(at) ? wordsToStamp(arena.words, at) : null)
   return {
     key: readKey(arena, table.keyAt(row), keyTexts),
     alive: stampAt(row + ALIVE),

@@ -1,17 +1,9 @@
 // Reading stamps, keys and values back out of an arena.
 
-import type { Stamp } from '../stamp.ts'
 import type { Value } from '../value.ts'
 import type { Arena } from './arena.ts'
 import type { Branch } from './shape.ts'
 import { NULL_LENGTH } from './table.ts'
-
-/** The stamp whose four words begin at an index. */
-export function readStamp({ words }: Arena, at: number): Stamp {
-  let text = ''
-  for (let i = at; i < at + 4; i++) text += words[i]!.toString(16).padStart(8, '0')
-  return text as Stamp
-}
 
 /** The texts of a key that begins at an offset. */
 export function readKey({ bytes }: Arena, start: number, count: number): string[] {

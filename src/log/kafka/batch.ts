@@ -3,8 +3,8 @@
 // KafkaJS's own reader loses the order of headers and what `__proto__` names, cannot step over a batch that has no
 // records, overflows the stack above some 120,000 records in one batch, and costs an object of context a record.
 
-import type { Header, LogRecord } from '../../codec/record.ts'
 import { crc32c } from './crc32c.ts'
+import { type ByteCursor, NO_NUMBER, type RecordIndex, readVarint } from './record-index.ts'
 
 /** A batch within the bytes of an answer. */
 export interface Batch {
@@ -29,7 +29,7 @@ export interface Batch {
 /** Reads some of a batch's records after the other. */
 export interface RecordReader {
   /** Adds records at or above the offset that was asked for until there are `max`; false when there are no more. */
-  readInto(records: LogRecord[], max: number): boolean
+  readInto(records: RecordIndex, max: number): boolean
 }
 
 const LENGTH_AT = 8
@@ -42,8 +42,6 @@ const COUNT_AT = 57
 const RECORDS_AT = 61
 /** Offset and length, which the length does not count. */
 const PREFIX_BYTES = 12
-
-const NO_HEADERS: readonly Header[] = []
 
 /** The whole batches of an answer, in order; a cut one at the end is left out. `place` is for messages. */
 export function readBatches(bytes: Buffer, place: string): Batch[] {
@@ -98,113 +96,89 @@ export function checkBatch({ baseOffset, next, count, checksum, signed }: Batch,
  * that did not open, and those from the first one on that cannot be taken apart, come without key and value, and are
  * quarantined.
  */
-export function createRecordReader(
-  batch: Batch,
-  opened: Buffer | null,
-  partition: number,
-  from: bigint,
-): RecordReader {
-  const { baseOffset, next, stampedByLog, timeMs: appendMs, count } = batch
+export function createRecordReader(batch: Batch, opened: Buffer | null, from: bigint): RecordReader {
+  const { baseOffset, next, count } = batch
   // A broker counts records and does not look at what each says of its own offset: two may say the same, or one that
   // of another batch. Only in a compacted log are there fewer records than offsets.
   const hasEveryOffset = next === baseOffset + BigInt(count)
-  let cursor: Cursor | null = opened === null ? null : { bytes: opened, at: 0 }
+  // A fetch may begin inside a batch: the broker sends whole ones. Deltas are 32 bits: a double has room for any.
+  const skipped = Number(from - baseOffset)
+  const record = { delta: 0, keyAt: 0, keyLength: 0, valueAt: 0, valueLength: 0, headersAt: 0 }
+  let cursor: ByteCursor | null = opened === null ? null : { bytes: opened, at: 0 }
   let index = 0
-
-  const readOne = (): LogRecord => {
-    const place = baseOffset + BigInt(index)
-    const content = cursor === null ? null : readContent(cursor)
-    if (content === null) {
-      cursor = null
-      return { partition, offset: place, appendMs, stampedByLog, key: null, value: null, headers: NO_HEADERS }
-    }
-    const { delta, key, value, headers } = content
-    const offset = hasEveryOffset ? place : baseOffset + BigInt(delta)
-    return { partition, offset, appendMs, stampedByLog, key, value, headers }
-  }
 
   return {
     readInto(records, max) {
+      if (index < count) records.open(batch, opened)
       for (; index < count && records.length < max; index++) {
-        const record = readOne()
-        // A fetch may begin inside a batch: the broker sends whole ones.
-        if (record.offset >= from) records.push(record)
+        if (cursor !== null && !readRecord(cursor, record)) cursor = null
+        if (cursor === null) {
+          if (index >= skipped) records.add(0, -1, 0, -1, 0, index)
+          continue
+        }
+        const delta = hasEveryOffset ? index : record.delta
+        if (delta < skipped) continue
+        records.add(
+          record.keyAt,
+          record.keyLength,
+          record.valueAt,
+          record.valueLength,
+          record.headersAt,
+          delta,
+        )
       }
       return index < count
     },
   }
 }
 
-interface Content extends Pick<LogRecord, 'key' | 'value' | 'headers'> {
-  /** What the record says of its own offset. */
-  readonly delta: number
+/** Where the parts of a record are. `delta` is what it says of its own offset; lengths are -1 for nothing. */
+interface Parts {
+  delta: number
+  keyAt: number
+  keyLength: number
+  valueAt: number
+  valueLength: number
+  headersAt: number
 }
 
-/** The one error that says that a record cannot be taken apart; any other is a bug. */
-const MALFORMED = new Error('a record in a batch is malformed')
-
-function readContent(cursor: Cursor): Content | null {
-  try {
-    const length = readVarint(cursor)
-    const end = cursor.at + length
-    if (length < 0 || end > cursor.bytes.length) throw MALFORMED
-    cursor.at++
-    skipVarint(cursor)
-    const delta = readVarint(cursor)
-    const key = readBytes(cursor)
-    const value = readBytes(cursor)
-    const headers = readHeaders(cursor)
-    if (cursor.at !== end) throw MALFORMED
-    return { delta, key, value, headers }
-  } catch (error) {
-    if (error === MALFORMED) return null
-    throw error
-  }
+/** Reads one record; false when it cannot be taken apart. */
+function readRecord(cursor: ByteCursor, parts: Parts): boolean {
+  const length = readVarint(cursor)
+  const end = cursor.at + length
+  if (!(length >= 0 && end <= cursor.bytes.length)) return false
+  cursor.at++
+  skipVarint(cursor)
+  parts.delta = readVarint(cursor)
+  parts.keyLength = readVarint(cursor)
+  parts.keyAt = cursor.at
+  if (parts.delta === NO_NUMBER || !skipPart(cursor, parts.keyLength)) return false
+  parts.valueLength = readVarint(cursor)
+  parts.valueAt = cursor.at
+  if (!skipPart(cursor, parts.valueLength)) return false
+  parts.headersAt = cursor.at
+  const headers = readVarint(cursor)
+  if (headers === 0) parts.headersAt = 0
+  else if (!skipHeaders(cursor, headers)) return false
+  return cursor.at === end
 }
 
-interface Cursor {
-  readonly bytes: Buffer
-  at: number
-}
-
-/** A zigzag varint of 32 bits, as lengths and offsets within a batch are. */
-function readVarint(cursor: Cursor): number {
-  const { bytes } = cursor
-  let at = cursor.at
-  let byte = bytes[at++]!
-  let value = byte & 0x7f
-  for (let shift = 7; byte >= 0x80; shift += 7) {
-    if (shift > 28 || at >= bytes.length) throw MALFORMED
-    byte = bytes[at++]!
-    value |= (byte & 0x7f) << shift
-  }
-  cursor.at = at
-  return (value >>> 1) ^ -(value & 1)
-}
-
-function skipVarint(cursor: Cursor): void {
+function skipVarint(cursor: ByteCursor): void {
   while (cursor.bytes[cursor.at++]! >= 0x80);
 }
 
-function readBytes(cursor: Cursor): Buffer | null {
-  const length = readVarint(cursor)
-  if (length < 0) return null
-  const end = cursor.at + length
-  if (end > cursor.bytes.length) throw MALFORMED
-  const bytes = cursor.bytes.subarray(cursor.at, end)
-  cursor.at = end
-  return bytes
+/** Steps over bytes of this length, less than 0 being none; false when they are not all there. */
+function skipPart(cursor: ByteCursor, length: number): boolean {
+  if (length === NO_NUMBER) return false
+  if (length > 0) cursor.at += length
+  return cursor.at <= cursor.bytes.length
 }
 
-function readHeaders(cursor: Cursor): readonly Header[] {
-  const count = readVarint(cursor)
-  if (count === 0) return NO_HEADERS
-  if (count < 0) throw MALFORMED
-  const headers: Header[] = []
+function skipHeaders(cursor: ByteCursor, count: number): boolean {
+  if (count < 0) return false
   for (let i = 0; i < count; i++) {
-    const name = readBytes(cursor)
-    if (name === null) throw MALFORMED
-    headers.push({ name: name.toString('utf8'), value: readBytes(cursor) ?? Buffer.alloc(0) })
+    const name = readVarint(cursor)
+    if (name < 0 || !skipPart(cursor, name) || !skipPart(cursor, readVarint(cursor))) return false
   }
-  return headers
+  return true
 }

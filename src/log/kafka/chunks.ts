@@ -1,9 +1,9 @@
 // The answer to a fetch, as chunks of a bounded number of records, decompressed only when somebody takes them.
 
-import type { LogRecord } from '../../codec/record.ts'
 import type { LogEvent } from '../log.ts'
 import { checkBatch, createRecordReader, readBatches } from './batch.ts'
 import { decompressRecords } from './compression.ts'
+import { RecordIndex } from './record-index.ts'
 
 /** What a broker answered for one partition to a fetch at `from`. */
 export interface Answer {
@@ -37,12 +37,12 @@ export async function* answerToChunks(answer: Answer): AsyncGenerator<Chunk> {
   const { partition, end, place } = answer
   let from = answer.from
   let next = from
-  let records: LogRecord[] = []
+  let records = new RecordIndex(partition)
   let bytes = 0
   const cut = (): Chunk => {
     const chunk: Chunk = { type: 'chunk', partition, from, next, end, records }
     from = next
-    records = []
+    records = new RecordIndex(partition)
     bytes = 0
     return chunk
   }
@@ -51,10 +51,10 @@ export async function* answerToChunks(answer: Answer): AsyncGenerator<Chunk> {
     if (!batch.isControl) {
       const name = () => `the record batch at offset ${batch.baseOffset} of ${place}`
       const opened = await decompressRecords(batch.codec, batch.records, name)
-      const reader = createRecordReader(batch, opened, partition, answer.from)
+      const reader = createRecordReader(batch, opened, answer.from)
       bytes += opened?.length ?? 0
       while (reader.readInto(records, CHUNK_RECORDS_MAX)) {
-        next = records.at(-1)!.offset + 1n
+        next = records.last()!.offset + 1n
         yield cut()
       }
     }

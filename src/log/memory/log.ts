@@ -11,6 +11,7 @@ import type {
   ReadOptions,
 } from '../log.ts'
 import { keyToPartition } from '../placement.ts'
+import { listRecords } from '../records.ts'
 import { createGroups } from './groups.ts'
 
 export interface MemoryLogOptions {
@@ -168,7 +169,7 @@ export function createMemoryLog(options: MemoryLogOptions): MemoryLog {
     const chunk = records.slice(start, start + chunkRecords)
     const isLast = start + chunk.length === records.length
     const next = isLast ? end : chunk.at(-1)!.offset + 1n
-    return { type: 'chunk', partition, from, next, end, records: chunk }
+    return { type: 'chunk', partition, from, next, end, records: listRecords(chunk) }
   }
 
   const pickOne = (partition: number, offset: bigint): LogRecord | null => {

@@ -7,6 +7,7 @@ import { checkBatch, createRecordReader, readBatches } from '../../../src/log/ka
 import { writeBatch } from '../../../src/log/kafka/batch-write.ts'
 import { BATCH_BYTES_MAX, decompressRecords } from '../../../src/log/kafka/compression.ts'
 import { crc32c } from '../../../src/log/kafka/crc32c.ts'
+import { RecordIndex } from '../../../src/log/kafka/record-index.ts'
 import type { NewRecord } from '../../../src/log/log.ts'
 import { below, createRandom, one, type Random } from '../../sim/world.ts'
 import { VALUES } from '../corpus.ts'
@@ -96,16 +97,16 @@ const SOME = WRITTEN.map(({ bytes }) => bytes)
 const RECORDS_READ_MAX = 5_000
 
 async function readAll(bytes: Buffer): Promise<LogRecord[]> {
-  const all: LogRecord[] = []
+  const all = new RecordIndex(0)
   for (const batch of readBatches(bytes, 'topic-0')) {
     checkBatch(batch, 'topic-0')
     const name = () => `the record batch at ${batch.baseOffset}`
     const opened = await decompressRecords(batch.codec, batch.records, name)
     assert.ok(opened === null || opened.length <= BATCH_BYTES_MAX)
-    const reader = createRecordReader(batch, opened, 0, 0n)
+    const reader = createRecordReader(batch, opened, 0n)
     while (all.length < RECORDS_READ_MAX && reader.readInto(all, all.length + 100));
   }
-  return all
+  return [...all]
 }
 
 export const batch: Target = {

@@ -10,6 +10,7 @@ import { DEFINITIONS } from '../../../src/codec/record.ts'
 import { createJudge } from '../../../src/codec/verdict.ts'
 import { createFold, foldMutation } from '../../../src/crdt/fold.ts'
 import { below, one } from '../../sim/world.ts'
+import { createDirectCheck } from '../../support/direct.ts'
 import { CATALOGUE, LOG_ID, MAX_CLOCK_AHEAD_MS, MUTATION_VALUES, recordOf, VALUES } from '../corpus.ts'
 import { mutateBytes, randomBytes } from '../mutate.ts'
 import { checkEqual, checkWords } from '../rules.ts'
@@ -18,6 +19,7 @@ import type { Input, Target } from '../target.ts'
 const genesis = { logId: LOG_ID, maxClockAheadMs: MAX_CLOCK_AHEAD_MS }
 /** Used again and again, as a node does: nothing of one record may show in the verdict on another. */
 const judge = createJudge(genesis)
+const checkDirect = createDirectCheck({ catalogue: CATALOGUE, ...genesis })
 
 export const mutation: Target = {
   name: 'mutation',
@@ -29,6 +31,7 @@ export const mutation: Target = {
     const value = input as Buffer
     const before = Buffer.from(value)
     const verdict = judge(recordOf(value), CATALOGUE)
+    checkDirect(recordOf(value))
     checkEqual(createJudge(genesis)(recordOf(value), CATALOGUE), verdict, 'two verdicts on one record')
     assert.ok(before.equals(value), 'the bytes were changed')
     if (verdict.type === 'control') return
@@ -43,6 +46,8 @@ export const mutation: Target = {
     // Of several faults the first counts, and canonical bytes have their columns in another order.
     assert.ok(again.type === verdict.type, 'the verdict on the canonical bytes')
     checkEqual(again.mutation, verdict.mutation, 'the mutation in the canonical bytes')
+    const isDirect = checkDirect(recordOf(frameSingleObject(avro)))
+    assert.equal(isDirect, verdict.type === 'merge', 'canonical bytes that merge go the short way')
     assert.ok(encodeMutation(again.mutation).equals(avro), 'canonical bytes twice')
     if (verdict.type === 'merge') checkPrinted(verdict.mutation)
     else assert.equal(judge(recordOf(value, { partition: DEFINITIONS }), CATALOGUE).type, 'quarantined')
