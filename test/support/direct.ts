@@ -19,6 +19,7 @@ export interface DirectOptions {
 export function createDirectCheck({ catalogue, ...genesis }: DirectOptions): (record: LogRecord) => boolean {
   const direct = new DirectReader(catalogue, genesis.maxClockAheadMs)
   const judge = createJudge(genesis)
+  const packed = createPackedFold({ first: 1, second: 2 })
   return (record) => {
     const { value, stampedByLog, headers } = record
     const isPlain = value !== null && stampedByLog && headers.length === 0
@@ -29,7 +30,7 @@ export function createDirectCheck({ catalogue, ...genesis }: DirectOptions): (re
     assert.equal(verdict.type, 'merge', 'the short way takes what the judge does not merge')
     if (verdict.type !== 'merge') return false
     const { mutation } = verdict
-    const packed = createPackedFold({ first: 1, second: 2 })
+    packed.reset(Number.POSITIVE_INFINITY)
     packed.tableOf(plan.shape).merge(direct.message)
     const fold = createFold()
     foldMutation(fold, mutation)
