@@ -114,10 +114,14 @@ test('a batch of more than 64 MiB is read as records without a value', async () 
 test('a topic that does not stamp records: they say so', async () => {
   const { brokers, topic, log } = await start(1)
   await alterTopic(brokers, topic, { 'message.timestamp.type': 'CreateTime' })
-  await withProducer(brokers, { transactional: false }, (producer) =>
-    producer.send({ topic, messages: [{ value: 'a', timestamp: '1234567890123' }] }),
+  const offset = await withProducer(brokers, { transactional: false }, (producer) =>
+    // A broker answers a change of settings before its partitions have taken it.
+    waitFor('the broker no longer stamps what it appends', async () => {
+      const [answer] = await producer.send({ topic, messages: [{ value: 'a', timestamp: '1234567890123' }] })
+      return answer?.logAppendTime === '-1' ? BigInt(answer.baseOffset!) : undefined
+    }),
   )
-  const [record] = await log.pick([{ partition: 0, offset: 0n }])
+  const [record] = await log.pick([{ partition: 0, offset }])
   expect(record).toMatchObject({ stampedByLog: false, appendMs: 1_234_567_890_123n })
 })
 
