@@ -29,9 +29,10 @@ async function main(): Promise<void> {
       const section = await run(services, flags)
       printSection(section)
       sections.push(section)
+      // After each, so that one that fails does not take the others with it.
+      say(`written to ${writeResults(flags, began, sections)}`)
     }
   })
-  say(`written to ${writeResults(flags, began, sections)}`)
 }
 
 /** Brings up what the sections need, and ends it, whatever becomes of them; also when this process is killed. */

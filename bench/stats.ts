@@ -11,9 +11,10 @@ export function showRate(perSecond: number): string {
   return `${(perSecond / 1_000).toFixed(1)} k/s`
 }
 
-/** The median and, of several, the least and the greatest: `152.3 k/s (148.0–155.1)`. */
+/** The median and, of several, the least and the greatest: `152.3 k/s (148.0–155.1)`. NaN is what was too short to tell. */
 export function showRates(perSecond: readonly number[]): string {
   if (perSecond.length === 0) return '–'
+  if (perSecond.some(Number.isNaN)) return 'too short'
   const thousands = (figure: number) => (figure / 1_000).toFixed(1)
   const spread = `${thousands(Math.min(...perSecond))}–${thousands(Math.max(...perSecond))}`
   return perSecond.length === 1 ? showRate(perSecond[0]!) : `${showRate(median(perSecond))} (${spread})`

@@ -2,7 +2,7 @@
 
 import { chooseCases } from '../cases/all.ts'
 import type { Pass } from '../cases/case.ts'
-import { createDatabase, dropDatabase, withClient } from '../database.ts'
+import { createDatabase, dropDatabase, keepDatabase, withClient } from '../database.ts'
 import { oursBytes, peerBytes } from '../disk.ts'
 import { checkRows, type Expected, expectAfter } from '../expected.ts'
 import { createTopics, type FilledCase } from '../fill.ts'
@@ -12,6 +12,7 @@ import { type OursMeasured, runOurs } from '../runners/ours.ts'
 import { runPeer } from '../runners/peer.ts'
 import { type Flags, type RunSection, type Services, say } from '../section.ts'
 import { median, showRate, showRates, showRatio } from '../stats.ts'
+import { LOOK_EVERY_MS } from '../visible.ts'
 
 type Side = 'ours' | 'peer'
 
@@ -94,8 +95,8 @@ async function runPass(
       const kind = round < warmUps ? 'warm-up' : `run ${round - warmUps + 1} of ${rounds - warmUps}`
       say(`${pass.name}, ${kind}: ${side} ${showRate(messagesOf(pass) / measured.seconds)}`)
       if (round >= warmUps) runs.push({ side, began, measured })
-      if (kept[side] !== before[side]) await dropDatabase(services.postgres.url, kept[side])
-      kept[side] = name
+      if (round === rounds - 1) kept[side] = await keepDatabase(services.postgres.url, name)
+      else await dropDatabase(services.postgres.url, name)
     }
   }
   await dropDatabase(services.postgres.url, before.ours)
@@ -138,8 +139,12 @@ function note({ figures }: Services, pass: Pass, runs: readonly Run[]): void {
   }
 }
 
+/** Shorter than this nothing is told: the table is only looked at so often. */
+const SECONDS_MIN = (10 * LOOK_EVERY_MS) / 1_000
+
 function ratesOf({ runs, messages }: PassResult, side: Side, seconds: (of: Measured) => number): number[] {
-  return runs.filter((run) => run.side === side).map(({ measured }) => messages / seconds(measured))
+  const all = runs.filter((run) => run.side === side).map(({ measured }) => seconds(measured))
+  return all.map((one) => (one < SECONDS_MIN ? Number.NaN : messages / one))
 }
 
 const counted = ({ seconds }: Measured) => seconds
