@@ -35,8 +35,6 @@ export interface BenchCase {
   /** The definition as `datasets apply` takes it. */
   readonly definition: unknown
   readonly passes: readonly Pass[]
-  /** A column of longs whose sum is checked; null where there is none. */
-  readonly summed: string | null
   /** False: what the peer does with it is not the same, so its table is checked for its number of rows alone. */
   readonly isPeerEqual: boolean
   /** Sentences for the report. */

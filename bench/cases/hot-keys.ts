@@ -21,7 +21,6 @@ export function createHotKeys({ messages, rows }: Flags): BenchCase {
         change: (n) => createBenchChange(n, rowOf(n)),
       },
     ],
-    summed: 'plays',
     isPeerEqual: true,
     notes: [],
   }

@@ -16,7 +16,6 @@ export function createInsertOnly({ messages }: Flags): BenchCase {
         change: (n) => createBenchChange(n, n),
       },
     ],
-    summed: 'plays',
     isPeerEqual: true,
     notes: [],
   }

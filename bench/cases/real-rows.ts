@@ -35,12 +35,10 @@ export function createRealRows(folder: string, name: string): BenchCase {
     count: Math.ceil(rows.length / SHARE_CHANGED),
     change: (n) => edit(rows[n * SHARE_CHANGED]!, changed, BigInt(rows.length + n)),
   }
-  const summed = [...dataset.columns.values()].find(({ type }) => type === 'long')?.name ?? null
   return {
     letter: 'c',
     definition,
     passes: changed < 0 ? [first] : [first, second],
-    summed,
     isPeerEqual: true,
     notes: [
       `c: one dataset (${name}), because the peer writes one table a topic; times and JSON, if any, are plain text for it.`,

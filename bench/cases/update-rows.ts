@@ -19,7 +19,6 @@ export function createUpdateRows({ messages, rows }: Pick<Flags, 'messages' | 'r
       pass('a1', `${messages} over ${rows} rows, from zero onto an empty database`, 0),
       pass('a2', 'as many more over the same rows, onto the full table', messages),
     ],
-    summed: 'plays',
     isPeerEqual: true,
     notes: [],
   }

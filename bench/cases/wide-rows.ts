@@ -32,7 +32,6 @@ export function createWideRows({ messages, rows }: Flags): BenchCase {
         change: (n) => createChange(n, scatter(n) % rows),
       },
     ],
-    summed: 'plays0',
     isPeerEqual: false,
     notes: [
       'd: the peer cannot tell an absent column from null: it sets the other 18 to null, and its table is another one. Its figure is no comparison of the same work.',
