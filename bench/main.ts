@@ -1,139 +1,62 @@
-// `npm run bench`: bare KafkaJS reading and then the node, on the same messages, in one run on one machine; ratios, and memory.
+// `npm run bench`: our node and a sink that people use, on the same messages and one machine; limits, memory, disk. See README.md.
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
-import pg from 'pg'
 import { startKafka } from '../scripts/services/kafka.ts'
-import { type PostgresService, startPostgres } from '../scripts/services/postgres.ts'
+import { startPostgres } from '../scripts/services/postgres.ts'
+import { startRegistry } from '../scripts/services/registry.ts'
 import { createTemporaryDir } from '../scripts/services/temporary-dir.ts'
-import { measure } from './measure.ts'
-import { expectedState, fillLog } from './produce.ts'
+import { readFlags } from './flags.ts'
+import { printSection, writeResults } from './report.ts'
+import { peerJars } from './runners/peer.ts'
+import { type Flags, type RunSection, type Section, type Services, say } from './section.ts'
+import { runCases } from './sections/cases.ts'
+import { runDisk } from './sections/disk.ts'
+import { runLimits } from './sections/limits.ts'
+import { runLong } from './sections/long.ts'
 
-const root = join(import.meta.dirname, '..')
-const cli = join(root, 'src/cli/main.ts')
-
-const { values: flags } = parseArgs({
-  options: {
-    messages: { type: 'string', default: '1000000' },
-    rows: { type: 'string', default: '100000' },
-    'memory-messages': { type: 'string', default: '4000000' },
-    runs: { type: 'string', default: '3' },
-  },
-})
-const rows = Number(flags.rows)
-
-interface Case {
-  readonly messages: number
-  readonly bareSeconds: number
-  readonly nodeSeconds: number
-  readonly peakMiB: number
+/** In this order: a later one compares itself with figures of those before. */
+function chooseSections(flags: Flags): readonly RunSection[] {
+  return [runCases, runLimits, runDisk, ...(flags.longMessages > 0 ? [runLong] : [])]
 }
 
 async function main(): Promise<void> {
-  const dir = createTemporaryDir('bench')
-  const kafka = await startKafka({ dir: join(dir.path, 'kafka'), removeDirWhenOrphaned: true })
-  const postgres = await startPostgres({
-    dir: join(dir.path, 'postgres'),
-    version: 18,
-    removeDirWhenOrphaned: true,
+  const flags = readFlags(process.argv.slice(2))
+  const began = new Date()
+  const sections: Section[] = []
+  await withServices(flags, async (services) => {
+    for (const run of chooseSections(flags)) {
+      const section = await run(services, flags)
+      printSection(section)
+      sections.push(section)
+      // After each, so that one that fails does not take the others with it.
+      say(`written to ${writeResults(flags, began, sections)}`)
+    }
   })
+}
+
+/** Brings up what the sections need, and ends it, whatever becomes of them; also when this process is killed. */
+async function withServices(flags: Flags, work: (services: Services) => Promise<void>): Promise<void> {
+  const jars = flags.peer === 'none' ? null : await peerJars()
+  const dir = createTemporaryDir('bench')
+  const stops: (() => Promise<void>)[] = []
+  const options = (name: string) => ({ dir: join(dir.path, name), removeDirWhenOrphaned: true })
   try {
-    const small = await runCase(kafka.brokers, postgres, Number(flags.messages), Number(flags.runs))
-    const large = await runCase(kafka.brokers, postgres, Number(flags['memory-messages']), 1)
-    report(small, large)
+    const kafka = await startKafka(options('kafka'))
+    stops.push(() => kafka.stop())
+    const postgres = await startPostgres({ ...options('postgres'), version: 18 })
+    stops.push(() => postgres.stop())
+    const registry = jars === null ? null : await startRegistry(options('registry'))
+    if (registry !== null) stops.push(() => registry.stop())
+    // Within a service's own directory, because that goes with it when this process is killed.
+    const scratch = join(dir.path, 'postgres', 'bench')
+    mkdirSync(scratch)
+    const peer = jars === null || registry === null ? null : { jars, registryUrl: registry.url }
+    await work({ brokers: kafka.brokers, postgres, peer, scratch, figures: new Map() })
   } finally {
-    await kafka.stop()
-    await postgres.stop()
+    for (const stop of stops) await stop()
     dir.remove()
   }
-}
-
-async function runCase(
-  brokers: readonly string[],
-  postgres: PostgresService,
-  messages: number,
-  runs: number,
-): Promise<readonly Case[]> {
-  const topic = `bench-${messages}`
-  const log = `kafka://${brokers.join(',')}/${topic}`
-  const env = { ...process.env, SPINDEXER_LOG: log, SCHEMA_REGISTRY_URL: '' }
-  await measure([cli, 'log', 'create', '--partitions', '1'], env)
-  await measure([cli, 'datasets', 'apply', join(root, 'bench/datasets')], env)
-  console.error(`filling ${topic}: ${messages} messages over ${rows} rows …`)
-  await fillLog(brokers, topic, messages, rows)
-  const cases: Case[] = []
-  for (let run = 0; run < runs; run++) {
-    const bare = await measure(
-      [join(root, 'bench/bare-read.ts'), brokers.join(','), topic, String(messages)],
-      env,
-    )
-    const database = `bench_${messages}_${run}`
-    await execute(postgres.url, `create database ${database}`)
-    const url = new URL(postgres.url)
-    url.pathname = `/${database}`
-    const node = await measure([cli, 'run', '--until-end'], { ...env, DATABASE_URL: url.href })
-    await checkState(url.href, messages)
-    await execute(postgres.url, `drop database ${database} with (force)`)
-    const one = {
-      messages,
-      bareSeconds: JSON.parse(bare.stdout).ms / 1_000,
-      nodeSeconds: node.seconds,
-      peakMiB: node.peakMiB,
-    }
-    console.error(`run ${run + 1} of ${runs}: ${describe(one)}`)
-    cases.push(one)
-  }
-  return cases
-}
-
-/** A fast node that is wrong is no node: every row is there, with its last value. */
-async function checkState(url: string, messages: number): Promise<void> {
-  const [row] = await execute(url, 'select count(*) as rows, sum(plays) as sum from data.bench')
-  const expected = expectedState(messages, rows)
-  if (Number(row.rows) !== expected.rows || BigInt(row.sum) !== expected.sum) {
-    throw new Error(`the node's table is wrong: ${JSON.stringify(row)}`)
-  }
-}
-
-async function execute(url: string, sql: string) {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    return (await client.query(sql)).rows
-  } finally {
-    await client.end()
-  }
-}
-
-function report(small: readonly Case[], large: readonly Case[]): void {
-  const ratios = small.map((one) => one.bareSeconds / one.nodeSeconds)
-  const memory = median(large.map(({ peakMiB }) => peakMiB)) / median(small.map(({ peakMiB }) => peakMiB))
-  const results = {
-    node: process.version,
-    cases: [...small, ...large],
-    ratioToBareKafkaJs: median(ratios),
-    peakMiB: median(small.map(({ peakMiB }) => peakMiB)),
-    peakMiBLarge: median(large.map(({ peakMiB }) => peakMiB)),
-    memoryRatio: memory,
-  }
-  mkdirSync(join(root, 'bench/results'), { recursive: true })
-  writeFileSync(join(root, 'bench/results/latest.json'), `${JSON.stringify(results, null, 2)}\n`)
-  for (const one of [...small, ...large]) console.log(describe(one))
-  console.log(`the node, whole process, against bare KafkaJS reading: ${median(ratios).toFixed(2)} (median)`)
-  console.log(
-    `peak memory: ${results.peakMiB.toFixed(0)} MiB; with ${large[0]!.messages} messages ${memory.toFixed(2)} times that`,
-  )
-}
-
-function describe({ messages, bareSeconds, nodeSeconds, peakMiB }: Case): string {
-  const rate = (seconds: number) => `${(messages / seconds / 1_000).toFixed(0)} k/s`
-  return `${messages} messages: bare KafkaJS ${rate(bareSeconds)}, node ${rate(nodeSeconds)} (${(bareSeconds / nodeSeconds).toFixed(2)} of it), peak ${peakMiB.toFixed(0)} MiB`
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)]!
 }
 
 await main()

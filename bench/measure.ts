@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { identify, watch } from '../scripts/services/process.ts'
 
 const POLL_MS = 20
 
@@ -21,6 +22,8 @@ export async function measure(
 ): Promise<Measured> {
   const began = performance.now()
   const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const identity = identify(child.pid!)
+  const release = identity === undefined ? () => {} : watch(identity, 'KILL')
   let stdout = ''
   let stderr = ''
   let peakKiB = 0
@@ -40,6 +43,7 @@ export async function measure(
     if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code ?? signal}:\n${stderr}`)
     return { seconds, peakMiB: peakKiB / 1_024, stdout }
   } finally {
+    release()
     clearInterval(poll)
     clearTimeout(timer)
   }

@@ -4,6 +4,7 @@ import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import { encodeMutation } from '../src/codec/avro.ts'
 import { frameSingleObject } from '../src/codec/framing.ts'
 import { createStamp, type Origin } from '../src/crdt/stamp.ts'
+import { scatter } from './scatter.ts'
 
 const BATCH_MESSAGES = 5_000
 const ORIGIN = '0123456789abcdef' as Origin
@@ -55,12 +56,4 @@ export function expectedState(count: number, rows: number): { rows: number; sum:
 
 function rowOf(n: number, rows: number): number {
   return scatter(n) % rows
-}
-
-/** A number of 32 bits that looks drawn at random and is the same in every run (the finalizer of MurmurHash3). */
-function scatter(n: number): number {
-  let hash = n ^ (n >>> 16)
-  hash = Math.imul(hash, 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
 }

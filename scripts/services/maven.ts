@@ -26,10 +26,15 @@ export function kafkaJars(): Promise<string> {
   <dependencies>${artifacts.join('')}</dependencies>
 </project>
 `
-  return cached('kafka', pom, async (dir) => {
+  return fetchJars('kafka', 'Kafka', pom)
+}
+
+/** The directory of the jars that a project description depends on; `what` is for messages. */
+export function fetchJars(name: string, what: string, pom: string): Promise<string> {
+  return cached(name, pom, async (dir) => {
     const pomFile = join(dir, 'pom.xml')
     writeFileSync(pomFile, pom)
-    await maven('Kafka', dir, [
+    await maven(what, dir, [
       '-f',
       pomFile,
       `${dependencyPlugin}:copy-dependencies`,

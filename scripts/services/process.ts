@@ -58,7 +58,7 @@ export async function launch(command: Command, life: Life): Promise<Identity> {
  * Node has no prctl(PR_SET_PDEATHSIG). A shell that reads from a pipe held open by us sees its end when
  * we are gone, even by SIGKILL, and ends the process then. Returns what calls it off.
  */
-function watch(identity: Identity, signal: string, removeDir = ''): () => void {
+export function watch(identity: Identity, signal: string, removeDir = ''): () => void {
   const script = [
     'read _',
     'start() { cut -d" " -f22 "/proc/$1/stat" 2>/dev/null; }',

@@ -1,0 +1,89 @@
+// Case c: one table of real rows, whole; then a second edition that changes one column in every tenth row.
+
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import type { ColumnType, Dataset } from '../../src/codec/catalogue.ts'
+import { parseJson } from '../../src/codec/json.ts'
+import { readRow } from '../../src/codec/line.ts'
+import { root } from '../paths.ts'
+import { type BenchCase, type Change, type Pass, readDefinition } from './case.ts'
+
+const SHARE_CHANGED = 10
+
+/** Throws when the folder has no such file, or one that does not fit its definition in examples/music. */
+export function createRealRows(folder: string, name: string): BenchCase {
+  const file = join(folder, `${name}.jsonl.gz`)
+  if (!existsSync(file))
+    throw new Error(`--data ${folder} holds no ${name}.jsonl.gz; --dataset names another`)
+  const definition = JSON.parse(readFileSync(join(root, `examples/music/${name}.avsc`), 'utf8'))
+  const dataset = readDefinition(definition)
+  const rows = readRows(file, dataset)
+  const changed = columnToChange(dataset)
+  const first: Pass = {
+    name: 'c1',
+    title: `${rows.length} real rows of ${name}, whole`,
+    isMeasured: true,
+    count: rows.length,
+    change: (n) => rows[n]!,
+  }
+  const second: readonly Pass[] =
+    changed === null
+      ? []
+      : [
+          {
+            name: 'c2',
+            title: `a second edition: one column in every ${SHARE_CHANGED}th of these rows`,
+            isMeasured: true,
+            count: Math.ceil(rows.length / SHARE_CHANGED),
+            change: (n) => edit(rows[n * SHARE_CHANGED]!, changed, BigInt(rows.length + n)),
+          },
+        ]
+  return {
+    letter: 'c',
+    definition,
+    passes: [first, ...second],
+    isPeerEqual: true,
+    notes: [
+      `c: one dataset (${name}), because the peer writes one table a topic; times and JSON, if any, are plain text for it.`,
+      ...(changed === null
+        ? [`c: ${name} has no column of numbers or texts beside its key, so there is no second edition.`]
+        : ['c2: ours is sent that one column, the peer, which has no partial updates, the whole row.']),
+    ],
+  }
+}
+
+function readRows(file: string, dataset: Dataset): readonly Change[] {
+  const lines = gunzipSync(readFileSync(file)).toString('utf8').trimEnd().split('\n')
+  const names = [...dataset.columns.keys()]
+  return lines.map((line, n) => {
+    const parsed = parseJson(line)
+    const read = parsed.type === 'parsed' ? readRow(dataset, parsed.value) : parsed
+    if (read.type !== 'change') throw new Error(`${file}, line ${n + 1}: ${read.detail}`)
+    const { key, columns } = read.change
+    const values = names.map((name) => columns.get(name))
+    const sets = names.flatMap((name, i) => (columns.has(name) ? [i] : []))
+    return { number: BigInt(n), operation: 'upsert', key, values, sets }
+  })
+}
+
+interface ChangedColumn {
+  readonly place: number
+  readonly type: ColumnType
+}
+
+/** The first column of numbers or of any texts; null when there is none. */
+function columnToChange(dataset: Dataset): ChangedColumn | null {
+  const columns = [...dataset.columns.values()]
+  const place = columns.findIndex(
+    ({ type, symbols }) => type === 'long' || (type === 'string' && symbols === null),
+  )
+  return place < 0 ? null : { place, type: columns[place]!.type }
+}
+
+function edit(row: Change, { place, type }: ChangedColumn, number: bigint): Change {
+  const value = row.values[place] ?? null
+  const edited = type === 'long' ? ((value ?? 0n) as bigint) + 1n : `${value ?? ''} (2)`
+  const values = row.values.with(place, edited)
+  return { number, operation: 'update', key: row.key, values, sets: [place] }
+}

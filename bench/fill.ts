@@ -1,0 +1,118 @@
+// Makes the topics of a case, ours a log with its definitions, and appends passes to them.
+
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
+import { Kafka, logLevel } from 'kafkajs'
+import type { Dataset } from '../src/codec/catalogue.ts'
+import { createKafkaLog } from '../src/log/kafka/log.ts'
+import type { NewRecord } from '../src/log/log.ts'
+import { type BenchCase, type Pass, readDefinition } from './cases/case.ts'
+import { changesOf } from './marks.ts'
+import { measure } from './measure.ts'
+import { createOursEncoder, createPeerEncoder, type Encode, peerSchema } from './messages.ts'
+import { cli } from './paths.ts'
+import { type Services, say } from './section.ts'
+
+const CHUNK_MESSAGES = 5_000
+/** Enough to keep the broker busy; memory is bounded by it. */
+const CHUNKS_IN_FLIGHT = 8
+
+/** One side's topic of a case. */
+interface Topic {
+  readonly name: string
+  readonly encode: Encode
+}
+
+export interface FilledCase {
+  readonly benchCase: BenchCase
+  readonly dataset: Dataset
+  /** For SPINDEXER_LOG. */
+  readonly logUrl: string
+  readonly oursTopic: string
+  /** Null without the peer. */
+  readonly peerTopic: string | null
+  append(pass: Pass): Promise<void>
+}
+
+/** Topics of one partition, so that both sides have one reader. `name` makes them unique. */
+export async function createTopics(
+  services: Services,
+  benchCase: BenchCase,
+  name: string,
+  isPeerWanted: boolean,
+): Promise<FilledCase> {
+  const { brokers, peer } = services
+  const dataset = readDefinition(benchCase.definition)
+  const ours: Topic = { name: `bench-${name}`, encode: createOursEncoder(dataset) }
+  const logUrl = `kafka://${brokers.join(',')}/${ours.name}`
+  await createLog(services, benchCase.definition, logUrl)
+  const topics = [ours]
+  if (peer !== null && isPeerWanted) {
+    const topic = `peer-${name}`
+    await createPlainTopic(brokers, topic)
+    const registry = new SchemaRegistry({ host: peer.registryUrl })
+    const schema = { type: SchemaType.AVRO, schema: peerSchema(dataset) } as const
+    const { id } = await registry.register(schema, { subject: `${topic}-value` })
+    topics.push({ name: topic, encode: createPeerEncoder(dataset, id) })
+  }
+  return {
+    benchCase,
+    dataset,
+    logUrl,
+    oursTopic: ours.name,
+    peerTopic: topics[1]?.name ?? null,
+    async append(pass) {
+      for (const topic of topics) {
+        say(`${pass.name}: appending ${pass.count} messages to ${topic.name}`)
+        await appendAll(brokers, topic, changesOf(dataset, benchCase.passes, pass))
+      }
+    },
+  }
+}
+
+async function createLog({ scratch }: Services, definition: unknown, logUrl: string): Promise<void> {
+  const dir = join(scratch, 'definitions')
+  mkdirSync(dir)
+  writeFileSync(join(dir, 'dataset.avsc'), JSON.stringify(definition))
+  const env = { ...process.env, SPINDEXER_LOG: logUrl, SCHEMA_REGISTRY_URL: '' }
+  await measure([cli, 'log', 'create', '--partitions', '1'], env)
+  await measure([cli, 'datasets', 'apply', dir], env)
+  rmSync(dir, { recursive: true })
+}
+
+async function createPlainTopic(brokers: readonly string[], topic: string): Promise<void> {
+  const admin = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING }).admin()
+  await admin.connect()
+  try {
+    const configEntries = [{ name: 'retention.ms', value: '-1' }]
+    await admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries }], waitForLeaders: true })
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+async function appendAll(
+  brokers: readonly string[],
+  { name, encode }: Topic,
+  changes: ReturnType<typeof changesOf>,
+): Promise<void> {
+  const log = createKafkaLog({ connection: { brokers }, topic: name, onLog: () => {} })
+  const inFlight: Promise<unknown>[] = []
+  let chunk: NewRecord[] = []
+  const flush = async () => {
+    inFlight.push(log.append(chunk))
+    chunk = []
+    if (inFlight.length >= CHUNKS_IN_FLIGHT) await inFlight.shift()
+  }
+  try {
+    for (const change of changes) {
+      chunk.push(encode(change))
+      if (chunk.length === CHUNK_MESSAGES) await flush()
+    }
+    await flush()
+    await Promise.all(inFlight)
+  } finally {
+    await log.close()
+  }
+}
