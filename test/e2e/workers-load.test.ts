@@ -227,4 +227,5 @@ function expectCalmWords(crew: Crew): void {
 }
 
 /** The warning is of the shared broker, which is one. */
-const CALM = /^(Node of log |Took \d+ definitions?\.|Stopped|warning: kafka topic .* is on one broker only)/
+const CALM =
+  /^(Node of log |Took \d+ definitions?\.|Stopped|processed: |warning: kafka topic .* is on one broker only)/
