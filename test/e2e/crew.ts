@@ -33,12 +33,13 @@ export function createCrew(node: TestNode): Crew {
   const take = (from: Worker[], random: () => number): Worker =>
     from.splice(Math.floor(random() * from.length), 1)[0]!
   const end = (worker: Worker): void => {
-    ended.push(
-      worker.ended.then(({ code, stderr }) => {
-        // Asked to end before it had learnt to listen, it is just gone.
-        if (code !== 0 && stderr !== '') throw new Error(`${worker.name} ended with ${code}:\n${stderr}`)
-      }),
-    )
+    const ending = worker.ended.then(({ code, stderr }) => {
+      // Asked to end before it had learnt to listen, it is just gone.
+      if (code !== 0 && stderr !== '') throw new Error(`${worker.name} ended with ${code}:\n${stderr}`)
+    })
+    // Whoever waits for all of them learns of it.
+    ending.catch(() => {})
+    ended.push(ending)
     worker.kill('SIGTERM')
   }
   const start = (): Worker => {
