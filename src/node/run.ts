@@ -119,6 +119,7 @@ async function runTasks(
   ending: AbortController,
 ): Promise<Outcome> {
   const current = Promise.withResolvers<void>()
+  if (context.signal.aborted) return STOPPED
   context.signal.addEventListener('abort', () => current.resolve(), { once: true })
   const tasks = [
     takeDefinitions(context, current.resolve),

@@ -6,6 +6,7 @@ import { createRandom } from '../../scripts/demo/random.ts'
 import { cli, type RunningCli, startCli } from '../support/cli.ts'
 import { announceSeed } from '../support/seed.ts'
 import { waitFor } from '../support/wait.ts'
+import { createCrew } from './crew.ts'
 import { publishGenerated, startLoad } from './load.ts'
 import { endNode, expectEqualToCalm, says, startNode } from './postgres-support.ts'
 import { catchUp, countsOf, createTestLog, createTestNode, type TestNode } from './support.ts'
@@ -67,7 +68,6 @@ async function hasOpenTransaction(node: TestNode): Promise<boolean> {
 }
 
 const CHAOS_MS = 20_000
-const WORKERS_MAX = 4
 
 it('workers that join, leave, die and freeze every second in the middle of batches: every message once', async () => {
   const log = await createTestLog('restless', { partitions: 6, datasets: 'examples/catalogue' })
@@ -75,85 +75,25 @@ it('workers that join, leave, die and freeze every second in the middle of batch
   await cli(['migrate'], { env: node.env })
   await publishGenerated(log, 'first', 1, 20_000)
   const load = startLoad(log, 'loader', seed)
-  const workers = createWorkers(node)
+  const crew = createCrew(node)
   try {
-    await workers.start()
+    crew.start()
     const random = createRandom(seed)
     const until = Date.now() + CHAOS_MS
     while (Date.now() < until) {
-      await workers.change(random)
+      crew.change(random)
       await sleep(300 + 900 * random())
     }
     await load.stop()
-    workers.wakeAll()
+    crew.wakeAll()
     // Two that are to end at the end do so, both, while others still work.
     const ending = [0, 1].map(() => cli(['run', '--until-end'], { env: node.env }))
     await Promise.all(ending)
-    await workers.endAll()
+    await crew.endAll()
   } finally {
     load.kill()
-    workers.killAll()
+    await crew.killAll()
   }
   await expectEqualToCalm(log, node)
   await node.drop()
 }, 400_000)
-
-/** Workers of one node to which things happen. */
-function createWorkers(node: TestNode) {
-  const awake: RunningCli[] = []
-  const frozen: RunningCli[] = []
-  const take = (from: RunningCli[], random: () => number) =>
-    from.splice(Math.floor(random() * from.length), 1)[0]
-  const ended: Promise<void>[] = []
-  const mustEndWell = (worker: RunningCli) => {
-    ended.push(
-      worker.ended.then(({ code, stderr }) => {
-        // Asked to end before it had learnt to listen, it is just gone.
-        if (code !== 0 && stderr !== '') throw new Error(`a worker ended with ${code}:\n${stderr}`)
-      }),
-    )
-  }
-  return {
-    start: async () => void awake.push(startCli(['run'], { env: node.env })),
-    /** One of: another worker, an orderly end, a kill, a freeze, a thaw. */
-    async change(random: () => number) {
-      const dice = random()
-      for (const worker of awake) {
-        if (worker.child.exitCode !== null) throw new Error(`a worker ended by itself:\n${worker.stderr()}`)
-      }
-      if (awake.length + frozen.length < 2 || (dice < 0.35 && awake.length + frozen.length < WORKERS_MAX)) {
-        awake.push(startCli(['run'], { env: node.env }))
-      } else if (dice < 0.55 && awake.length > 1) {
-        const worker = take(awake, random)!
-        mustEndWell(worker)
-        worker.kill('SIGTERM')
-      } else if (dice < 0.65 && awake.length > 1) {
-        take(awake, random)!.kill('SIGKILL')
-      } else if (dice < 0.85 && awake.length > 1) {
-        const worker = take(awake, random)!
-        frozen.push(worker)
-        worker.kill('SIGSTOP')
-      } else if (frozen.length > 0) {
-        const worker = take(frozen, random)!
-        awake.push(worker)
-        worker.kill('SIGCONT')
-      }
-    },
-    wakeAll() {
-      for (const worker of frozen.splice(0)) {
-        awake.push(worker)
-        worker.kill('SIGCONT')
-      }
-    },
-    async endAll() {
-      for (const worker of awake) {
-        mustEndWell(worker)
-        worker.kill('SIGTERM')
-      }
-      await Promise.all(ended)
-    },
-    killAll() {
-      for (const worker of [...awake, ...frozen]) worker.kill('SIGKILL')
-    },
-  }
-}

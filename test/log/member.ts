@@ -34,6 +34,8 @@ export function startMember(log: Log, scope: ReadScope) {
   return {
     partitions: () => assigned,
     isInOrder: () => isInOrder,
+    /** Where it is in a partition; undefined where it has read nothing since it was assigned. */
+    next: (partition: number) => next.get(partition),
     waitFor: (isRight: (partitions: readonly number[]) => boolean, forMs: number) =>
       wait(() => isRight(assigned), forMs),
     caughtUp: (forMs: number) =>

@@ -8,9 +8,12 @@ import { errorType, explain, isTransient } from './errors.ts'
 import {
   type Broker,
   decodeAssignment,
+  decodeMemberMetadata,
   encodeAssignment,
   encodeMemberMetadata,
   type GroupMember,
+  joinGroupOnce,
+  leaveGroupAside,
 } from './kafkajs.ts'
 import type { Trouble } from './trouble.ts'
 
@@ -21,7 +24,7 @@ export interface GroupOptions {
   readonly signal: AbortSignal
   readonly onLog: (line: string) => void
   readonly trouble: Trouble
-  /** This is our share from now on, until `onRevoked`. */
+  /** This is our share from now on, until the next one or `onRevoked`. */
   readonly onAssigned: (partitions: readonly number[]) => void
   /** It is not ours any more; `isInterrupted`: because the connection was lost, not because the group changed. */
   readonly onRevoked: (isInterrupted: boolean) => void
@@ -39,7 +42,8 @@ const HEARTBEAT_MS = 1_000
 const SESSION_TIMEOUT_MS = 6_000
 /** How long the others wait for a member to join again. It does at its next heartbeat, however busy its reader is. */
 const REBALANCE_TIMEOUT_MS = 15_000
-const LEAVE_MS = 2_000
+/** Less than a process that is told to end waits for its services. */
+const LEAVE_MS = 1_000
 
 const REJOIN_AT_ONCE: ReadonlySet<string | null> = new Set(['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION'])
 const MOVED: ReadonlySet<string | null> = new Set([
@@ -48,25 +52,45 @@ const MOVED: ReadonlySet<string | null> = new Set([
   'GROUP_LOAD_IN_PROGRESS',
 ])
 
-/** Stays a member until the signal is aborted, then leaves. Throws what waiting does not mend. */
+/** This member as the coordinator knows it. */
+interface Member {
+  /** Empty until the coordinator has given one. */
+  id: string
+  coordinator: Broker | null
+  /** The coordinator answers when all have joined, or are given up. */
+  isJoining: boolean
+  /** What it reads: nobody else was given these since. */
+  share: readonly number[]
+}
+
+/**
+ * Stays a member until the signal is aborted, then leaves. Throws what waiting does not mend.
+ *
+ * While a group divides its partitions anew, each member reads on: a worker that was killed is waited for until its
+ * session ends, and all would stand still for so long. What two of them read at once is for the store to refuse.
+ */
 export async function keepMembership(options: GroupOptions): Promise<void> {
   const { client, group, signal, onLog, trouble } = options
-  let memberId = ''
+  const member: Member = { id: '', coordinator: null, isJoining: false, share: [] }
   for (let attempt = 0; !signal.aborted; ) {
+    let isSeated = false
     try {
-      const seat = await unlessAborted(join(options, memberId), signal)
-      if (seat === undefined) return
-      memberId = seat.memberId
+      member.isJoining = true
+      const seat = await unlessAborted(join(options, member), signal)
+      if (seat === undefined) break
+      isSeated = true
+      member.isJoining = false
       attempt = 0
       trouble.passed()
       await stay(seat, options)
-      await leave(seat, group)
     } catch (error) {
-      if (signal.aborted) return
+      if (signal.aborted) break
       const type = errorType(error)
+      if (isSeated && type === 'REBALANCE_IN_PROGRESS') continue
+      member.share = []
       options.onRevoked(!REJOIN_AT_ONCE.has(type))
       if (REJOIN_AT_ONCE.has(type)) continue
-      if (type === 'UNKNOWN_MEMBER_ID') memberId = ''
+      if (type === 'UNKNOWN_MEMBER_ID') member.id = ''
       const explained = explain(`joining kafka group "${group}"`, error)
       if (type !== 'UNKNOWN_MEMBER_ID' && !MOVED.has(type) && !isTransient(error)) throw explained
       trouble.failed(explained)
@@ -76,19 +100,30 @@ export async function keepMembership(options: GroupOptions): Promise<void> {
       await client.layout(options.topic).catch(() => {})
     }
   }
+  await leave(member, group)
 }
 
 /** Joins, divides the partitions if it falls to us, and takes our share. */
-async function join(options: GroupOptions, formerId: string): Promise<Seat> {
+async function join(options: GroupOptions, member: Member): Promise<Seat> {
   const { client, group, topic, onAssigned } = options
   const coordinator = await client.coordinator(group)
-  const { memberId, leaderId, generationId, members } = await coordinator.joinGroup({
-    groupId: group,
-    sessionTimeout: SESSION_TIMEOUT_MS,
-    rebalanceTimeout: REBALANCE_TIMEOUT_MS,
-    memberId: formerId,
-    groupProtocols: [{ name: PROTOCOL, metadata: encodeMemberMetadata(topic) }],
-  })
+  member.coordinator = coordinator
+  const ask = () =>
+    joinGroupOnce(coordinator, {
+      groupId: group,
+      sessionTimeout: SESSION_TIMEOUT_MS,
+      rebalanceTimeout: REBALANCE_TIMEOUT_MS,
+      memberId: member.id,
+      groupProtocols: [{ name: PROTOCOL, metadata: encodeMemberMetadata(topic, member.share) }],
+    })
+  let joined = await ask()
+  if (joined.type === 'id-required') {
+    member.id = joined.memberId
+    joined = await ask()
+  }
+  if (joined.type === 'id-required') throw new Error(`the coordinator of "${group}" gave two member ids`)
+  const { memberId, leaderId, generationId, members } = joined
+  member.id = memberId
   const groupAssignment = memberId === leaderId ? await divide(client, topic, members) : []
   const { memberAssignment } = await coordinator.syncGroup({
     groupId: group,
@@ -96,18 +131,50 @@ async function join(options: GroupOptions, formerId: string): Promise<Seat> {
     memberId,
     groupAssignment,
   })
-  onAssigned([...decodeAssignment(memberAssignment, topic)].sort((a, b) => a - b))
+  member.share = [...decodeAssignment(memberAssignment, topic)].sort((a, b) => a - b)
+  onAssigned(member.share)
   return { coordinator, memberId, generationId }
 }
 
-/** Partitions in turn to members in order of their ids, which begin with their names. */
 async function divide(client: KafkaClient, topic: string, members: readonly GroupMember[]) {
   const layout = (await client.layout(topic)) ?? []
-  const ids = members.map(({ memberId }) => memberId).sort()
-  return ids.map((memberId, place) => {
-    const share = layout.filter((_, index) => index % ids.length === place).map(({ partition }) => partition)
-    return { memberId, memberAssignment: encodeAssignment(topic, share) }
+  const claims = new Map(
+    members.map(({ memberId, memberMetadata }) => [memberId, decodeMemberMetadata(memberMetadata)]),
+  )
+  const shares = dividePartitions(
+    layout.map(({ partition }) => partition),
+    claims,
+  )
+  return [...shares].map(([memberId, share]) => ({
+    memberId,
+    memberAssignment: encodeAssignment(topic, share),
+  }))
+}
+
+/**
+ * Shares that differ by one partition at most. Each member keeps what it claims to read as far as that goes: where a
+ * partition changes hands, what its former reader has in flight is read twice.
+ */
+export function dividePartitions(
+  partitions: readonly number[],
+  claims: ReadonlyMap<string, readonly number[]>,
+): ReadonlyMap<string, readonly number[]> {
+  const free = new Set(partitions)
+  const claimsOf = (id: string) => claims.get(id)!.filter((partition) => free.has(partition))
+  const ids = [...claims.keys()].sort((a, b) => claimsOf(b).length - claimsOf(a).length || (a < b ? -1 : 1))
+  const quotaOf = (place: number) =>
+    Math.floor(partitions.length / ids.length) + (place < partitions.length % ids.length ? 1 : 0)
+  const shares = ids.map((id, place) => {
+    const kept = claimsOf(id).slice(0, quotaOf(place))
+    for (const partition of kept) free.delete(partition)
+    return kept
   })
+  const left = [...free]
+  return new Map(ids.map((id, place) => [id, fill(shares[place]!, left, quotaOf(place))]))
+}
+
+function fill(share: readonly number[], left: number[], quota: number): readonly number[] {
+  return [...share, ...left.splice(0, quota - share.length)].sort((a, b) => a - b)
 }
 
 /** Returns when the signal is aborted; throws when the group has to be joined again. */
@@ -123,22 +190,23 @@ async function stay(
 }
 
 /** A courtesy, so that the others take over at once instead of when our session ends. */
-async function leave({ coordinator, memberId }: Seat, group: string): Promise<void> {
-  const left = coordinator.leaveGroup({ groupId: group, memberId }).catch(() => {})
+async function leave({ coordinator, id, isJoining }: Member, group: string): Promise<void> {
+  if (coordinator === null || id === '') return
+  const farewell = { groupId: group, memberId: id }
+  const leaving = isJoining ? leaveGroupAside(coordinator, farewell) : coordinator.leaveGroup(farewell)
+  const left = leaving.catch(() => {})
   await Promise.race([left, sleep(LEAVE_MS, undefined, { ref: false })])
 }
 
-/** What the promise brings; undefined when the signal is aborted and it brings nothing for a while after that. */
+/** What the promise brings; undefined once the signal is aborted, whatever it brings then. */
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   const settled = new AbortController()
-  const aborted = new Promise<void>((resolve) => {
-    const onAbort = () => resolve()
-    if (signal.aborted) return resolve()
-    signal.addEventListener('abort', onAbort)
-    settled.signal.addEventListener('abort', () => signal.removeEventListener('abort', onAbort))
+  const aborted = new Promise<undefined>((resolve) => {
+    if (signal.aborted) return resolve(undefined)
+    signal.addEventListener('abort', () => resolve(undefined), { once: true, signal: settled.signal })
   })
   try {
-    return await Promise.race([promise, aborted.then(() => sleep(LEAVE_MS, undefined, { ref: false }))])
+    return await Promise.race([promise, aborted])
   } finally {
     settled.abort()
     promise.catch(() => {})

@@ -36,7 +36,27 @@ export interface Encoder {
 export interface GroupMember {
   readonly memberId: string
   readonly clientId?: string
+  readonly memberMetadata: Buffer
 }
+
+export interface JoinRequest {
+  readonly groupId: string
+  readonly sessionTimeout: number
+  readonly rebalanceTimeout: number
+  readonly memberId: string
+  readonly groupProtocols: readonly { readonly name: string; readonly metadata: Buffer }[]
+}
+
+export type JoinAnswer =
+  | {
+      readonly type: 'joined'
+      readonly generationId: number
+      readonly leaderId: string
+      readonly memberId: string
+      readonly members: readonly GroupMember[]
+    }
+  /** The coordinator wants to be asked again, under this id. */
+  | { readonly type: 'id-required'; readonly memberId: string }
 
 /** One broker: KafkaJS's requests that suit us, and `connectionPool.send` for those of our own. */
 export interface Broker {
@@ -44,7 +64,13 @@ export interface Broker {
   /** Asks for topics by name; for all of them when there are no names. */
   metadata(topics: readonly string[]): Promise<Metadata>
   readonly versions: Readonly<Record<number, { readonly minVersion: number; readonly maxVersion: number }>>
-  readonly connectionPool: { send<T>(exchange: Exchange<T>): Promise<T> }
+  readonly connectionPool: {
+    send<T>(exchange: Exchange<T>): Promise<T>
+    /** 1: the one for fetches; 0: the one for everything else. */
+    getConnection(index: 0 | 1): Promise<{ send<T>(exchange: Exchange<T>): Promise<T> }>
+  }
+  /** The newest version of a request that both sides know. */
+  lookupRequest<R, T>(apiKey: number, requests: unknown): (request: R) => Exchange<T>
   disconnect(): Promise<void>
   listOffsets(request: {
     readonly isolationLevel: number
@@ -83,18 +109,6 @@ export interface Broker {
   }>
   findGroupCoordinator(request: { readonly groupId: string; readonly coordinatorType: number }): Promise<{
     readonly coordinator: { readonly nodeId: number }
-  }>
-  joinGroup(request: {
-    readonly groupId: string
-    readonly sessionTimeout: number
-    readonly rebalanceTimeout: number
-    readonly memberId: string
-    readonly groupProtocols: readonly { readonly name: string; readonly metadata: Buffer }[]
-  }): Promise<{
-    readonly generationId: number
-    readonly leaderId: string
-    readonly memberId: string
-    readonly members: readonly GroupMember[]
   }>
   syncGroup(request: {
     readonly groupId: string
@@ -192,6 +206,7 @@ const ClusterOfKafkaJs: new (options: ClusterOptions) => Cluster = require('kafk
 const EncoderOfKafkaJs: new (size?: number) => Encoder = require('kafkajs/src/protocol/encoder.js')
 const { createErrorFromCode: errorFromCode }: { createErrorFromCode: (code: number) => KafkaError } =
   require('kafkajs/src/protocol/error.js')
+const { requests: requestsOfKafkaJs } = require('kafkajs/src/protocol/requests/index.js')
 const { createLogger, LEVELS } = require('kafkajs/src/loggers/index.js')
 const { MemberMetadata, MemberAssignment } = require('kafkajs/src/consumer/assignerProtocol.js')
 const defaultSocketFactory: () => SocketFactory = require('kafkajs/src/network/socketFactory.js')
@@ -264,9 +279,54 @@ export function createCluster(options: {
   return cluster
 }
 
+const JOIN_GROUP = 11
+const LEAVE_GROUP = 13
+
+/** KafkaJS's own asks again by itself, and keeps the id from who may have to leave before the answer has come. */
+export async function joinGroupOnce(broker: Broker, request: JoinRequest): Promise<JoinAnswer> {
+  const exchange = broker.lookupRequest<
+    JoinRequest & { readonly protocolType: string },
+    Omit<JoinAnswer & { readonly type: 'joined' }, 'type'>
+  >(
+    JOIN_GROUP,
+    requestsOfKafkaJs.JoinGroup,
+  )({ ...request, protocolType: 'consumer' })
+  try {
+    return { type: 'joined', ...(await broker.connectionPool.send(exchange)) }
+  } catch (error) {
+    const { name, memberId } = error as { readonly name?: string; readonly memberId?: string }
+    if (name === 'KafkaJSMemberIdRequired') return { type: 'id-required', memberId: memberId! }
+    // As KafkaJS does after requests of its own: both of a broker's connections go together.
+    if (name === 'KafkaJSConnectionClosedError') await broker.disconnect()
+    throw error
+  }
+}
+
+/** Over the connection of the fetches: on the other one a broker answers nothing while a join waits for its answer. */
+export async function leaveGroupAside(
+  broker: Broker,
+  request: { readonly groupId: string; readonly memberId: string },
+): Promise<void> {
+  const connection = await broker.connectionPool.getConnection(1)
+  await connection.send(
+    broker.lookupRequest<typeof request, unknown>(LEAVE_GROUP, requestsOfKafkaJs.LeaveGroup)(request),
+  )
+}
+
 /** What a member of a group says of itself, and what it is told: the consumer protocol, so that tools can show it. */
-export function encodeMemberMetadata(topic: string): Buffer {
-  return MemberMetadata.encode({ version: 0, topics: [topic] })
+export function encodeMemberMetadata(topic: string, share: readonly number[]): Buffer {
+  return MemberMetadata.encode({ version: 0, topics: [topic], userData: Buffer.from(JSON.stringify(share)) })
+}
+
+/** The partitions that a member says it reads; none when it does not say so. */
+export function decodeMemberMetadata(bytes: Buffer): readonly number[] {
+  const userData: Buffer | null = MemberMetadata.decode(bytes).userData
+  try {
+    const share: unknown = JSON.parse(String(userData ?? '[]'))
+    return Array.isArray(share) ? share.filter(Number.isInteger) : []
+  } catch {
+    return []
+  }
 }
 
 export function encodeAssignment(topic: string, partitions: readonly number[]): Buffer {
