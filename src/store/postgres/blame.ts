@@ -1,13 +1,14 @@
 // Which row Postgres refuses to store, and for which column: a look for people at a batch that failed, which writes nothing.
 
 import type { Pool, PoolClient } from 'pg'
-import type { Catalogue, Dataset } from '../../codec/catalogue.ts'
-import { Cells } from '../../crdt/cells.ts'
-import type { FoldedRow } from '../../crdt/fold.ts'
+import type { Catalogue } from '../../codec/catalogue.ts'
 import type { PackedFold } from '../../crdt/packed/fold.ts'
+import { readKey } from '../../crdt/packed/unpack.ts'
+import { wordsToStamp } from '../../crdt/stamp.ts'
 import type { Rejected } from '../store.ts'
-import { applyRows, foldToChunks } from './apply.ts'
+import { applyRows } from './apply.ts'
 import { codeOf, isDataError } from './errors.ts'
+import { foldToRows, type PackedColumn, type PackedRows } from './packed-rows.ts'
 import { inTransaction } from './pool.ts'
 
 /** `begin` opens a transaction that writes state; `readCatalogue` gives what the fold was judged by. */
@@ -31,13 +32,9 @@ export function findRejected(
     const catalogue = await readCatalogue(client)
     // What an operator has put off to the commit would else never be seen here.
     await client.query('set constraints all immediate')
-    for (const { dataset, rows } of foldToChunks(catalogue, fold)) {
-      const found = await findRow(client, dataset, rows)
-      if (found === null) continue
-      const { row, error } = found
-      const column = await findColumn(client, dataset, row)
-      const stamp = column === null ? null : (row.cells.get(column)?.stamp ?? null)
-      return { type: 'rejected', dataset: dataset.name, key: row.key, column, stamp, what: describe(error) }
+    for (const rows of foldToRows(catalogue, fold)) {
+      const found = await findRow(client, rows)
+      if (found !== null) return describeRow(found, await findColumn(client, found.rows))
     }
     // It is not the rows: bookkeeping that does not add up is a bug, not something in the data.
     throw failure
@@ -45,35 +42,46 @@ export function findRejected(
   return inTransaction(pool, begin, find, () => false)
 }
 
+/** The one row that failed, and why. */
 interface FailedRow {
-  readonly row: FoldedRow
+  readonly rows: PackedRows
   readonly error: unknown
 }
 
+function describeRow({ rows: set, error }: FailedRow, failed: PackedColumn | null): Rejected {
+  const { dataset, arena, table, rows } = set
+  const row = rows[0]!
+  const cell = failed === null ? null : table.cellOf(row, failed.place)
+  return {
+    type: 'rejected',
+    dataset: dataset.name,
+    key: readKey(arena, table.keyAt(row), dataset.key.length),
+    column: failed?.column.name ?? null,
+    stamp: cell === null ? null : wordsToStamp(arena.words, cell),
+    what: describe(error),
+  }
+}
+
 /** The first row that cannot be applied behind those before it, which stay applied. */
-async function findRow(
-  client: PoolClient,
-  dataset: Dataset,
-  rows: readonly FoldedRow[],
-): Promise<FailedRow | null> {
-  const failure = await attempt(client, dataset, rows)
+async function findRow(client: PoolClient, set: PackedRows): Promise<FailedRow | null> {
+  const failure = await attempt(client, set)
   if (failure === null) return null
-  if (rows.length === 1) return { row: rows[0]!, error: failure.error }
+  const { rows } = set
+  if (rows.length === 1) return { rows: set, error: failure.error }
   const middle = rows.length >> 1
   return (
-    (await findRow(client, dataset, rows.slice(0, middle))) ??
-    (await findRow(client, dataset, rows.slice(middle)))
+    (await findRow(client, { ...set, rows: rows.subarray(0, middle) })) ??
+    (await findRow(client, { ...set, rows: rows.subarray(middle) }))
   )
 }
 
 /** The one column without which the row could be applied, or with which alone it cannot; null when there is none. */
-async function findColumn(client: PoolClient, dataset: Dataset, row: FoldedRow): Promise<string | null> {
-  const bare = { ...row, cells: new Cells() }
-  if ((await attempt(client, dataset, [bare], false)) !== null) return null
-  for (const [name, { stamp, value }] of row.cells) {
-    const cells = new Cells()
-    cells.set(name, stamp, value)
-    if ((await attempt(client, dataset, [{ ...row, cells }], false)) !== null) return name
+async function findColumn(client: PoolClient, row: PackedRows): Promise<PackedColumn | null> {
+  const { table, columns, rows } = row
+  if ((await attempt(client, { ...row, columns: [] }, false)) !== null) return null
+  for (const column of columns) {
+    if (!table.hasStamp(table.cellOf(rows[0]!, column.place))) continue
+    if ((await attempt(client, { ...row, columns: [column] }, false)) !== null) return column
   }
   return null
 }
@@ -81,13 +89,12 @@ async function findColumn(client: PoolClient, dataset: Dataset, row: FoldedRow):
 /** Null when the rows could be applied; whether they stay is `isKept`. Errors that are none of the data are thrown. */
 async function attempt(
   client: PoolClient,
-  dataset: Dataset,
-  rows: readonly FoldedRow[],
+  rows: PackedRows,
   isKept = true,
 ): Promise<{ readonly error: unknown } | null> {
   await client.query('savepoint blame')
   try {
-    await applyRows(client, dataset, rows)
+    await applyRows(client, rows)
     await client.query(isKept ? 'release savepoint blame' : 'rollback to savepoint blame')
     return null
   } catch (error) {

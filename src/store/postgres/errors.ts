@@ -1,5 +1,7 @@
 // Which errors of Postgres pass by themselves: one table.
 
+import { SCHEMA } from './names.ts'
+
 /** SQLSTATE classes and codes after which the same attempt may succeed. https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const TRANSIENT_CLASSES: ReadonlySet<string> = new Set([
   '08', // connection
@@ -35,14 +37,15 @@ const TRANSIENT_MESSAGES =
   /^(Connection terminated|timeout expired|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed)/
 
 /**
- * True for an error that passes by itself: wait and try again. Never for a data error (SQLSTATE 22, 23, 42, 54): all
- * validation happens before, so that one is a bug.
+ * True for an error that passes by itself: wait and try again. Never for a data error (SQLSTATE 22, 23, 42, 54) but that
+ * of a key that somebody else has just added: all validation happens before, so that one is a bug.
  */
 export function isTransient(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(isTransient)
   if (!(error instanceof Error)) return false
   const code = codeOf(error)
   if (code === null) return TRANSIENT_MESSAGES.test(error.message)
+  if (isKeyTaken(error)) return true
   if (TRANSIENT_SOCKET_CODES.has(code) || TRANSIENT_STATES.has(code)) return true
   // "Not in the prerequisite state" is what a database says that takes no connections for now; as a statement's answer it is a bug.
   if (code === '55000') return severityOf(error) === 'FATAL'
@@ -58,6 +61,16 @@ const NOT_OF_DATA: ReadonlySet<string> = new Set(['42501', '42P01'])
 export function isDataError(error: unknown): boolean {
   const code = codeOf(error)
   return code?.length === 5 && !NOT_OF_DATA.has(code) && DATA_CLASSES.has(code.slice(0, 2))
+}
+
+/**
+ * True when a row of ours has come from somebody else between the look for it and its writing: by then it is there, and
+ * the same attempt finds it.
+ */
+export function isKeyTaken(error: unknown): boolean {
+  if (codeOf(error) !== '23505') return false
+  const { schema, table, constraint } = error as { readonly [name: string]: string | undefined }
+  return schema === SCHEMA && table !== undefined && constraint === table.replace(/^d_/, 'p_')
 }
 
 /** True when a lock was not to be had within lock_timeout. */

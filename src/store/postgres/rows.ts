@@ -1,100 +1,30 @@
-// Rows between the fold and SQL: arrays for unnest on the way in, texts on the way out.
+// Stored rows as the reader sees them: everything as text, and back into rows.
 
 import type { Column, Dataset } from '../../codec/catalogue.ts'
 import { Cells } from '../../crdt/cells.ts'
 import type { FoldedRow } from '../../crdt/fold.ts'
 import type { Stamp } from '../../crdt/stamp.ts'
-import { arrayLiteral, NULL_ELEMENT } from './arrays.ts'
-import { keyColumnOf, stampColumnOf, tableOf, valueColumnOf } from './names.ts'
+import { textArray } from './arrays.ts'
+import { keyColumnOf, tableOf, valueColumnOf } from './names.ts'
+import { cellStampSql } from './stamps.ts'
 import { sqlTypeOf } from './types.ts'
-
-/** Rows of one dataset and those of its columns that they name, sorted by name so that statement texts repeat. */
-export interface RowSet {
-  readonly dataset: Dataset
-  readonly columns: readonly Column[]
-  readonly rows: readonly FoldedRow[]
-}
-
-/** Throws for a column that is not defined: such a message should have been parked. */
-export function createRowSet(dataset: Dataset, rows: readonly FoldedRow[]): RowSet {
-  const names = new Set<string>()
-  for (const row of rows) row.cells.forEach((name) => void names.add(name))
-  const columns = [...names].sort().map((name) => {
-    const column = dataset.columns.get(name)
-    if (column === undefined)
-      throw new Error(`a row of "${dataset.name}" has a column "${name}", which is not defined`)
-    return column
-  })
-  return { dataset, columns, rows }
-}
-
-/** `unnest($1::text[], …) as e ("k_…", alive, dead, "c_…", "s_…", …)`: the FROM item for `rowParameters`. */
-export function unnestSql({ dataset, columns }: RowSet): string {
-  const types = [
-    ...dataset.key.map((column) => sqlTypeOf(column).name),
-    'uuid',
-    'uuid',
-    ...columns.flatMap((column) => [sqlTypeOf(column).name, 'uuid']),
-  ]
-  const arrays = types.map((type, i) => `$${i + 1}::${type}[]`)
-  return `unnest(${arrays.join(', ')}) as e (${rowColumnNames(dataset, columns).join(', ')})`
-}
-
-export function rowColumnNames(dataset: Dataset, columns: readonly Column[]): string[] {
-  return [
-    ...dataset.key.map(({ name }) => keyColumnOf(name)),
-    'alive',
-    'dead',
-    ...columns.flatMap(({ name }) => [valueColumnOf(name), stampColumnOf(name)]),
-  ]
-}
-
-/** One array a column. A cell that is absent has no stamp; one that holds null has a stamp and no value. */
-export function rowParameters({ dataset, columns, rows }: RowSet): string[] {
-  const keys = keyParameters(
-    dataset,
-    rows.map(({ key }) => key),
-  )
-  const stampOrNull = (stamp: Stamp | null): string => stamp ?? NULL_ELEMENT
-  const arraysByColumn = new Map(
-    columns.map((column) => {
-      const values = new Array<string>(rows.length).fill(NULL_ELEMENT)
-      const stamps = new Array<string>(rows.length).fill(NULL_ELEMENT)
-      return [column.name, { values, stamps, encode: sqlTypeOf(column).encode }]
-    }),
-  )
-  rows.forEach((row, i) => {
-    row.cells.forEach((name, stamp, value) => {
-      const arrays = arraysByColumn.get(name)!
-      arrays.stamps[i] = stamp
-      if (value !== null) arrays.values[i] = arrays.encode(value)
-    })
-  })
-  return [
-    ...keys,
-    arrayLiteral(rows.map(({ alive }) => stampOrNull(alive))),
-    arrayLiteral(rows.map(({ dead }) => stampOrNull(dead))),
-    ...[...arraysByColumn.values()].flatMap(({ values, stamps }) => [
-      arrayLiteral(values),
-      arrayLiteral(stamps),
-    ]),
-  ]
-}
 
 /** One array a key column. */
 export function keyParameters(dataset: Dataset, keys: readonly (readonly string[])[]): string[] {
-  return dataset.key.map((column, part) => {
-    const { encode } = sqlTypeOf(column)
-    return arrayLiteral(keys.map((key) => encode(key[part]!)))
-  })
+  return dataset.key.map((_, part) => textArray(keys.map((key) => key[part]!)))
 }
 
 /** The rows of some keys, which are the parameters (`keyParameters`), for `decodeRow`. */
 export function selectByKeySql(dataset: Dataset, columns: readonly Column[]): string {
+  return `select ${selectList(dataset, columns)} from ${tableOf(dataset.name)} as t
+join ${unnestKeysSql(dataset)} on ${sameKeySql(dataset)}`
+}
+
+/** `unnest($1::text[], …) as e ("k_…", …)`: the keys alone. */
+export function unnestKeysSql(dataset: Dataset): string {
   const keyNames = dataset.key.map(({ name }) => keyColumnOf(name))
   const arrays = dataset.key.map((column, i) => `$${i + 1}::${sqlTypeOf(column).name}[]`)
-  return `select ${selectList(dataset, columns)} from ${tableOf(dataset.name)} as t
-join unnest(${arrays.join(', ')}) as e (${keyNames.join(', ')}) on ${sameKeySql(dataset)}`
+  return `unnest(${arrays.join(', ')}) as e (${keyNames.join(', ')})`
 }
 
 /** True where the rows `t` and `e` have one key. */
@@ -110,13 +40,13 @@ export function selectList(dataset: Dataset, columns: readonly Column[]): string
     't.dead::text',
     ...columns.flatMap((column) => [
       sqlTypeOf(column).toText(`t.${valueColumnOf(column.name)}`),
-      `t.${stampColumnOf(column.name)}::text`,
+      `${cellStampSql('t', column)}::text`,
     ]),
   ].join(', ')
 }
 
 /** The canonical texts of a row's key, of the table `t`. */
-export function keyTextList(dataset: Dataset): string {
+function keyTextList(dataset: Dataset): string {
   return dataset.key.map((column) => sqlTypeOf(column).toText(`t.${keyColumnOf(column.name)}`)).join(', ')
 }
 

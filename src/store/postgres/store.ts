@@ -19,7 +19,7 @@ import type {
 import { applyFold } from './apply.ts'
 import { findRejected } from './blame.ts'
 import { setLockTimeout, takeDefinitions } from './define.ts'
-import { isDataError, isLockTimeout } from './errors.ts'
+import { isDataError, isKeyTaken, isLockTimeout } from './errors.ts'
 import { inTransaction, READ_SNAPSHOT, WRITE } from './pool.ts'
 import { countOrigins } from './sql/count-origins.ts'
 import { describeHolders, lockHolders } from './sql/lock-holders.ts'
@@ -40,11 +40,18 @@ import {
 import { refuseSchema } from './version.ts'
 
 /**
+ * Rows meet the stored ones by a look into the primary key's index each, in order, whatever the planner thinks of the
+ * table: any other way reads all of it, or locks rows in another order than the other workers do.
+ */
+const PLANS = `set local enable_nestloop = on; set local enable_indexscan = on; set local enable_seqscan = off;
+  set local enable_bitmapscan = off; set local enable_hashjoin = off; set local enable_mergejoin = off;
+  set local enable_material = off; set local enable_memoize = off`
+/**
  * Opens a transaction that writes state, many at a time, never beside a definition. A table lock queues in order; with
  * row locks alone, batches that overlap would keep a definition waiting without end. Losing the newest commits in
  * a crash of the server is harmless: positions go back together with the state.
  */
-const SHARED = `${WRITE}; set local synchronous_commit = off;
+const SHARED = `${WRITE}; ${PLANS}; set local synchronous_commit = off;
   set local lock_timeout = '10s'; lock table spindexer.definitions in row share mode`
 /** Long enough for the batches in flight to end; others wait behind. */
 const EXCLUSIVE_WAIT_MS = 5_000
@@ -79,12 +86,25 @@ async function orRejected(
   write: (client: PoolClient) => Promise<CommitResult>,
 ): Promise<CommitResult | Rejected> {
   try {
-    return await inTransaction(pool, SHARED, write, isCommitted)
+    return await retryTaken(() => inTransaction(pool, SHARED, write, isCommitted))
   } catch (error) {
     if (!isDataError(error)) throw error
     const readCatalogue = async (client: PoolClient) =>
       catalogues.read(client, (await readHead(client)).offset)
     return findRejected({ pool, begin: SHARED, readCatalogue }, rows, error)
+  }
+}
+
+/** Of two workers that add one row at the same time, the second is told so when the first has committed. */
+const TAKEN_TRIES = 20
+
+async function retryTaken<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (!isKeyTaken(error) || tries === TAKEN_TRIES) throw error
+    }
   }
 }
 

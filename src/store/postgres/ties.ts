@@ -1,66 +1,97 @@
-// Cells of equal stamps and different values: read back under the upsert's row locks, decided by the one merge.
+// Cells of equal stamps and different values: read back with their rows locked, decided by the one merge.
 
 import type { PoolClient } from 'pg'
-import { Cells } from '../../crdt/cells.ts'
-import type { FoldedRow } from '../../crdt/fold.ts'
 import { cellWins } from '../../crdt/merge.ts'
-import { keyToText } from '../../crdt/mutation.ts'
-import { stampColumnOf, tableOf, valueColumnOf } from './names.ts'
-import {
-  createRowSet,
-  decodeRow,
-  keyParameters,
-  type RowSet,
-  rowParameters,
-  sameKeySql,
-  selectByKeySql,
-  unnestSql,
-} from './rows.ts'
+import { unpackRow } from '../../crdt/packed/fold.ts'
+import { keyColumnOf, stampColumnOf, tableOf, valueColumnOf } from './names.ts'
+import { createOut } from './out.ts'
+import type { Chunk, ChunkColumn } from './packed-rows.ts'
+import { chunkParameters, keyArrays, valueArray } from './parameters.ts'
+import { decodeRow, sameKeySql, selectList } from './rows.ts'
+import { sqlTypeOf } from './types.ts'
+import { cellSql, TIED_SETTING, unnestSql } from './upsert.ts'
 
-/** Writes the incoming cells that win over the stored ones of equal stamp, and takes the marks of the upsert away. */
-export async function settleTies(
-  client: PoolClient,
-  { dataset, columns, rows }: RowSet,
-  tiedKeys: readonly (readonly string[])[],
-): Promise<void> {
-  const { rows: stored } = await client.query<(string | null)[]>({
-    text: selectByKeySql(dataset, columns),
-    values: keyParameters(dataset, tiedKeys),
+/** Whether an upsert of the transaction has met a tie. */
+export async function hasTies(client: PoolClient): Promise<boolean> {
+  const { rows } = await client.query<{ tied: string | null }>(
+    `select current_setting('${TIED_SETTING}', true) as tied`,
+  )
+  return rows[0]!.tied === 'yes'
+}
+
+/** Writes the incoming cells that win over the stored ones of equal stamp. */
+export async function settleTies(client: PoolClient, chunk: Chunk): Promise<void> {
+  const { dataset, arena, table, columns, rows } = chunk
+  if (columns.length === 0) return
+  const { rows: tied } = await client.query<(string | null)[]>({
+    text: tiedRowsSql(chunk),
+    values: chunkParameters(chunk),
     rowMode: 'array',
   })
-  const incomingByKey = new Map(rows.map((row) => [keyToText(row.key), row]))
-  const winners = createRowSet(
-    dataset,
-    stored.map((texts): FoldedRow => {
-      const held = decodeRow(dataset, columns, texts)
-      return {
-        key: held.key,
-        alive: null,
-        dead: null,
-        cells: winningCells(incomingByKey.get(keyToText(held.key))!, held),
-      }
-    }),
-  )
-  await client.query(writeWinnersSql(winners), rowParameters(winners))
-}
-
-function winningCells(incoming: FoldedRow, held: FoldedRow): Cells {
-  const winners = new Cells()
-  for (const [name, cell] of incoming.cells) {
-    const holder = held.cells.get(name)
-    if (holder !== undefined && holder.stamp === cell.stamp && cellWins(cell, holder)) {
-      winners.set(name, cell.stamp, cell.value)
+  if (tied.length === 0) return
+  const winners = new Map<number, ReadonlySet<string>>()
+  for (const [number, ...texts] of tied) {
+    const row = rows[Number(number) - 1]!
+    const held = decodeRow(
+      dataset,
+      columns.map(({ column }) => column),
+      texts,
+    )
+    const names = new Set<string>()
+    for (const [name, cell] of unpackRow({ arena }, table, row).cells) {
+      const holder = held.cells.get(name)
+      if (holder !== undefined && holder.stamp === cell.stamp && cellWins(cell, holder)) names.add(name)
     }
+    if (names.size > 0) winners.set(row, names)
   }
-  return winners
+  if (winners.size > 0) await writeWinners(client, chunk, winners)
 }
 
-function writeWinnersSql(winners: RowSet): string {
-  const { dataset, columns } = winners
-  const sets = columns.map(({ name }) => {
-    const value = valueColumnOf(name)
-    return `${value} = case when e.${stampColumnOf(name)} is null then t.${value} else e.${value} end`
+/** By place in the chunk, from 1; `for update`, because a row without anything newer was not locked by the upsert. */
+function tiedRowsSql(chunk: Chunk): string {
+  const { dataset, columns } = chunk
+  const list = selectList(
+    dataset,
+    columns.map(({ column }) => column),
+  )
+  const ties = columns.map((column) => `(${cellSql(chunk, column).ties})`)
+  return `select e.number::text, ${list}
+from ${unnestSql(chunk, 'number')} join ${tableOf(dataset.name)} as t on ${sameKeySql(dataset)}
+where ${ties.join(' or ')} order by e.number for update of t`
+}
+
+async function writeWinners(
+  client: PoolClient,
+  chunk: Chunk,
+  winners: ReadonlyMap<number, ReadonlySet<string>>,
+): Promise<void> {
+  const some = { ...chunk, rows: Uint32Array.from(winners.keys()) }
+  const columns = chunk.columns.filter(({ column }) =>
+    [...winners.values()].some((names) => names.has(column.name)),
+  )
+  const out = createOut(0)
+  const values = columns.map((one) =>
+    valueArray(out, some, one, (i) => winners.get(some.rows[i]!)!.has(one.column.name)),
+  )
+  await client.query(writeWinnersSql(chunk, columns), [...keyArrays(out, some), ...values])
+}
+
+/** Null is least and wins over nothing, so that where there is no value no cell has won. */
+function writeWinnersSql({ dataset }: Chunk, columns: readonly ChunkColumn[]): string {
+  const all = [
+    ...dataset.key.map((column) => [sqlTypeOf(column).name, keyColumnOf(column.name)]),
+    ...columns.map(({ column }) => [sqlTypeOf(column).name, valueColumnOf(column.name)]),
+  ]
+  const arrays = all.map(([type], i) => `$${i + 1}::${type}[]`)
+  const sets = columns.flatMap(({ column }) => {
+    const value = valueColumnOf(column.name)
+    const stamp = stampColumnOf(column.name)
+    const isImplied = `e.${value} is not null and t.${stamp} = t.alive`
+    return [
+      `${value} = coalesce(e.${value}, t.${value})`,
+      `${stamp} = case when ${isImplied} then null else t.${stamp} end`,
+    ]
   })
-  return `update ${tableOf(dataset.name)} as t set ${['tied = null', ...sets].join(', ')}
-from ${unnestSql(winners)} where ${sameKeySql(dataset)}`
+  return `update ${tableOf(dataset.name)} as t set ${sets.join(', ')}
+from unnest(${arrays.join(', ')}) as e (${all.map(([, name]) => name).join(', ')}) where ${sameKeySql(dataset)}`
 }

@@ -3,7 +3,6 @@
 import type { ColumnType } from '../../codec/catalogue.ts'
 import { canonicalJson, parseJson } from '../../codec/json.ts'
 import type { Value } from '../../crdt/value.ts'
-import { quoteElement } from './arrays.ts'
 
 export interface SqlType {
   /** The type's name in a cast. */
@@ -12,8 +11,6 @@ export interface SqlType {
   readonly declaration: string
   /** SQL for the text that `decode` reads, from an expression of this type. Independent of a session's settings. */
   readonly toText: (expression: string) => string
-  /** A canonical value, never null, as an element of an array literal. */
-  readonly encode: (value: Exclude<Value, null>) => string
   readonly decode: (text: string) => Value
   /** True where Postgres orders values as their canonical texts are ordered as bytes. */
   readonly isOrderedAsText: boolean
@@ -22,37 +19,33 @@ export interface SqlType {
 const same = (expression: string): string => expression
 const castToText = (expression: string): string => `${expression}::text`
 const asIs = (text: string): string => text
-const plain = (value: Exclude<Value, null>): string => String(value)
-const quoted = (value: Exclude<Value, null>): string => quoteElement(value as string)
 
 const TEXT: SqlType = {
   name: 'text',
   declaration: 'text collate "C"',
   toText: same,
-  encode: quoted,
   decode: asIs,
   isOrderedAsText: true,
 }
 
 const SQL_TYPES: Readonly<Record<ColumnType, SqlType>> = {
-  boolean: sqlType('boolean', castToText, plain, (text) => text === 'true', true),
-  long: sqlType('bigint', castToText, plain, BigInt, false),
+  boolean: sqlType('boolean', castToText, (text) => text === 'true', true),
+  long: sqlType('bigint', castToText, BigInt, false),
   // Shortest exact digits, as long as extra_float_digits is positive; every transaction here sets it.
-  double: sqlType('double precision', castToText, plain, Number, false),
+  double: sqlType('double precision', castToText, Number, false),
   string: TEXT,
-  bytes: sqlType('bytea', (expression) => `encode(${expression}, 'hex')`, bytesElement, hexToBytes, true),
-  uuid: sqlType('uuid', castToText, plain, asIs, true),
-  decimal: sqlType('numeric', castToText, plain, asIs, false),
+  bytes: sqlType('bytea', (expression) => `encode(${expression}, 'hex')`, hexToBytes, true),
+  uuid: sqlType('uuid', castToText, asIs, true),
+  decimal: sqlType('numeric', castToText, asIs, false),
   // With its schema: no to_char of Postgres takes a date itself, so one of somebody else's would be preferred.
-  date: sqlType('date', (expression) => `pg_catalog.to_char(${expression}, 'YYYY-MM-DD')`, plain, asIs, true),
+  date: sqlType('date', (expression) => `pg_catalog.to_char(${expression}, 'YYYY-MM-DD')`, asIs, true),
   timestamp: sqlType(
     'timestamptz',
     (expression) => `to_char(${expression} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`,
-    plain,
     asIs,
     true,
   ),
-  json: sqlType('jsonb', castToText, quoted, canonicalizeJson, false),
+  json: sqlType('jsonb', castToText, canonicalizeJson, false),
 }
 
 export function sqlTypeOf(column: { readonly type: ColumnType }): SqlType {
@@ -62,16 +55,10 @@ export function sqlTypeOf(column: { readonly type: ColumnType }): SqlType {
 function sqlType(
   name: string,
   toText: SqlType['toText'],
-  encode: SqlType['encode'],
   decode: SqlType['decode'],
   isOrderedAsText: boolean,
 ): SqlType {
-  return { name, declaration: name, toText, encode, decode, isOrderedAsText }
-}
-
-function bytesElement(value: Exclude<Value, null>): string {
-  const bytes = value as Uint8Array
-  return `"\\\\x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')}"`
+  return { name, declaration: name, toText, decode, isOrderedAsText }
 }
 
 function hexToBytes(text: string): Uint8Array {
