@@ -51,7 +51,7 @@ async function copyRuns(services: Services, flags: Flags, filled: FilledCase): P
   const rates: number[] = []
   for (let run = 0; run < flags.runs; run++) {
     say(`COPY of ${dataset.name}, run ${run + 1} of ${flags.runs}`)
-    rates.push(messagesOf(pass) / (await copyBare(url, file)))
+    rates.push(messagesOf(pass) / (await copyBare(url, file, messagesOf(pass))))
   }
   await dropDatabase(services.postgres.url, 'limits_copy')
   rmSync(file)
