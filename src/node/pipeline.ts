@@ -112,7 +112,10 @@ export function createPipeline(context: Context, windowBytesMax: number): Pipeli
     add(chunk) {
       if (outcome !== null) return
       // A definition was taken since this window was opened, which is only done while it is empty.
-      if (window.catalogue !== context.catalogue) window = openWindow()
+      if (window.catalogue !== context.catalogue) {
+        folds.give(window.rows)
+        window = openWindow()
+      }
       const end = window.end(chunk.partition)
       if (end !== null && chunk.from !== end) {
         startAgain(chunk, end)

@@ -28,6 +28,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 export interface Window {
   readonly catalogue: Catalogue
+  readonly rows: PackedFold
   /** Judges and folds a chunk's records. Chunks of one partition must follow one another: ask `end` first. */
   add(chunk: Chunk): void
   /** Where the next chunk of a partition must begin; null when it may begin anywhere. */
@@ -92,6 +93,7 @@ export function createWindow({ catalogue, judge, direct, rows }: WindowOptions):
 
   return {
     catalogue,
+    rows,
     add(chunk) {
       const step = stepOf(steps, chunk)
       const newest = new Uint32Array(4)
