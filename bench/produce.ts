@@ -1,7 +1,7 @@
 // Fills a log with the benchmark's mutations: `count` messages over `rows` rows, two columns, through KafkaJS alone.
 
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
-import { encodeMutation } from '../src/codec/avro.ts'
+import { encodeMutation } from '../src/codec/avro-encode.ts'
 import { frameSingleObject } from '../src/codec/framing.ts'
 import { createStamp, type Origin } from '../src/crdt/stamp.ts'
 import { scatter } from './scatter.ts'
