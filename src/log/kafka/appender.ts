@@ -37,6 +37,8 @@ const RETRY_MS_MIN = 50
 const RETRY_MS_MAX = 1_000
 /** Smaller batches are not worth it. */
 const COMPRESSED_BYTES_MIN = 16 * 1024
+/** Where compression gained nothing, as with pictures, it is tried again after so many. */
+const PLAIN_BATCHES = 20
 
 /** The broker does not know where this producer's numbers stand: another producer sends all again. A set bears it. */
 const NEW_PRODUCER: ReadonlySet<string | null> = new Set([
@@ -67,6 +69,7 @@ export function createAppender({ client, topic, signal, onLog, trouble }: Append
   let needsProducer = false
   let isWorking = false
   let isCompressing = true
+  let plainLeft = 0
   let turn = 0
 
   const layoutOf = async (name: string): Promise<readonly TopicPartition[]> => {
@@ -99,8 +102,13 @@ export function createAppender({ client, topic, signal, onLog, trouble }: Append
   const writeBytes: WriteBytes = (records, identity, plainBytes, done) => {
     const timeMs = BigInt(Date.now())
     const writePlain = () => done(writeBatch(records, identity, timeMs))
-    if (!isCompressing || plainBytes < COMPRESSED_BYTES_MIN) return writePlain()
-    writeCompressedBatch(records, identity, timeMs).then(done, writePlain).finally(waker.wake)
+    const isWorthIt = isCompressing && plainBytes >= COMPRESSED_BYTES_MIN && plainLeft-- <= 0
+    if (!isWorthIt) return writePlain()
+    const takeNote = (bytes: Buffer) => {
+      plainLeft = isCompressed(bytes) ? 0 : PLAIN_BATCHES
+      done(bytes)
+    }
+    writeCompressedBatch(records, identity, timeMs).then(takeNote, writePlain).finally(waker.wake)
   }
   const routeOf = (partition: number): Route => {
     const known = routes.get(partition)
