@@ -76,7 +76,7 @@ test('faults at random: every record once, in order, at its place, with up to fi
   cluster.refuse = (batch) => refuseLarge(batch) || (dice([['moved', 0.02]]) === null ? 0 : NOT_LEADER)
   const calls: NewRecord[][] = []
   const appended: Promise<readonly Appended[]>[] = []
-  const isEnough = () => calls.length >= 300 && faults.size === 5
+  const isEnough = () => calls.length >= 150 && faults.size === 5
   while (calls.length < 3_000 && !isEnough()) {
     const texts = Array.from({ length: 60 }, (_, i) => `${calls.length} ${i} ${noise(random() * 150)}`)
     calls.push(texts.flatMap((one, i) => text(i % 3, one)))
