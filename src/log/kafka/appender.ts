@@ -1,4 +1,10 @@
-// Appending: batches by partition, sent until every in-sync replica has them.
+// Appending: batches by partition, several on their way at once, sent until every in-sync replica has them.
+//
+// A broker takes a producer's batches in the order of their numbers alone, and remembers the last five: at most so many
+// are unanswered, so that one that is sent again is always known. When one fails, those behind it are refused for their
+// numbers; once nothing of that partition is on its way, all go again in order, the first alone. What is dropped or
+// unknown to the broker would leave a gap in the numbers: then another producer begins, when nothing is on its way.
+//
 // Not KafkaJS's producer, whose sequence numbers are taken back after a failure while another send may use them: the
 // broker then takes the second batch for the first one, and acknowledges what it did not write. It also skips
 // partitions whose leadership moves, between two attempts, to a broker that has answered already.

@@ -175,6 +175,11 @@ export function createLane(partition: number, place: TopicPlace, writeBytes: Wri
     add(call, indices) {
       let bytes = 0
       for (const index of indices) bytes += recordSizeMax(call.records[index]!)
+      // While more comes than goes the queue never ends: what has gone must not be held until it does.
+      if (start * 2 > waiting.length) {
+        waiting = waiting.slice(start)
+        start = 0
+      }
       waiting.push({ call, indices, from: 0, to: indices.length, bytes })
       waitingBytes += bytes
     },
