@@ -6,6 +6,7 @@ import type { KafkaClient } from '../../src/log/kafka/client.ts'
 import { decompressRecords } from '../../src/log/kafka/compression.ts'
 import type { ProducedPartition } from '../../src/log/kafka/exchange.ts'
 import type { Broker, Exchange } from '../../src/log/kafka/kafkajs.ts'
+import { RecordIndex } from '../../src/log/kafka/record-index.ts'
 
 /**
  * What becomes of a request: it is answered; its connection is lost before it, or behind it, with all that wait there
@@ -83,8 +84,8 @@ export function createFakeCluster(partitions: number): FakeCluster {
     const offset = BigInt(log.length)
     known.set(name, [...before, { first: sequence, last: sequence + count - 1, offset }].slice(-REMEMBERED))
     const opened = await decompressRecords(read!.codec, read!.records, () => 'here')
-    const own: LogRecord[] = []
-    createRecordReader(read!, opened, partition, 0n).readInto(own, count)
+    const own = new RecordIndex(partition)
+    createRecordReader(read!, opened, 0n).readInto(own, count)
     log.push(...own)
     return answer(0, offset)
   }
