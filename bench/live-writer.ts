@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
-import { encodeMutation } from '../src/codec/avro.ts'
+import { encodeMutation } from '../src/codec/avro-encode.ts'
 import { frameSingleObject } from '../src/codec/framing.ts'
 import { createStamp, type Origin } from '../src/crdt/stamp.ts'
 import { createKafkaLog } from '../src/log/kafka/log.ts'

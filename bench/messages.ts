@@ -1,7 +1,7 @@
 // One change as both sides' messages: our mutation, and the Confluent-framed Avro record of the peer.
 
 import avro from 'avsc'
-import { encodeMutation } from '../src/codec/avro.ts'
+import { encodeMutation } from '../src/codec/avro-encode.ts'
 import type { ColumnType, Dataset } from '../src/codec/catalogue.ts'
 import { frameConfluent, frameSingleObject } from '../src/codec/framing.ts'
 import { createStamp, type Origin } from '../src/crdt/stamp.ts'

@@ -1,7 +1,7 @@
 // Fills a log with the benchmark's mutations: `count` messages over `rows` rows, two columns, through KafkaJS alone.
 
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
-import { encodeMutation } from '../src/codec/avro.ts'
+import { encodeMutation } from '../src/codec/avro-encode.ts'
 import { frameSingleObject } from '../src/codec/framing.ts'
 import { createStamp, type Origin } from '../src/crdt/stamp.ts'
 import { scatter } from './scatter.ts'
@@ -29,22 +29,31 @@ export async function fillLog(
   }
 }
 
-function createMessage(n: number, rows: number): { key: string; value: Buffer } {
-  const row = `row-${rowOf(n, rows)}`
+/** Message `n` as it goes to the broker. */
+export function createMessage(n: number, rows: number): { key: string; value: Buffer } {
+  const key = keyOf(n, rows)
   const value = frameSingleObject(
     encodeMutation({
       stamp: createStamp(1_700_000_000_000_000_000n + BigInt(n), ORIGIN),
       seq: BigInt(n),
       operation: 'upsert',
       dataset: 'bench',
-      key: [row],
-      columns: new Map<string, string | bigint>([
-        ['plays', BigInt(n)],
-        ['title', `title ${n}`],
-      ]),
+      key,
+      columns: toColumns(n),
     }),
   )
-  return { key: JSON.stringify(['bench', row]), value }
+  return { key: JSON.stringify(['bench', ...key]), value }
+}
+
+export function keyOf(n: number, rows: number): readonly string[] {
+  return [`row-${rowOf(n, rows)}`]
+}
+
+export function toColumns(n: number): Map<string, string | bigint> {
+  return new Map<string, string | bigint>([
+    ['plays', BigInt(n)],
+    ['title', `title ${n}`],
+  ])
 }
 
 /** What the table holds in the end: how many rows, and the sum of their `plays`, each the number of its last message. */

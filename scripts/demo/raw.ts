@@ -1,7 +1,7 @@
 // A producer that knows nothing of the rules: what it writes, good and bad, goes into the topic as it is.
 
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
-import { encodeMutation } from '../../src/codec/avro.ts'
+import { encodeMutation } from '../../src/codec/avro-encode.ts'
 import { frameSingleObject } from '../../src/codec/framing.ts'
 import { createStamp, type Origin } from '../../src/crdt/stamp.ts'
 import type { Value } from '../../src/crdt/value.ts'

@@ -1,6 +1,7 @@
 // Vectors of whole mutations: their canonical Avro bytes, both framings, and the origin of their content.
 
-import { decodeMutation, encodeMutation } from '../../src/codec/avro.ts'
+import { decodeMutation } from '../../src/codec/avro.ts'
+import { encodeMutation } from '../../src/codec/avro-encode.ts'
 import { frameConfluent, frameSingleObject } from '../../src/codec/framing.ts'
 import { hashOrigin } from '../../src/codec/origin.ts'
 import type { Mutation, Operation } from '../../src/crdt/mutation.ts'

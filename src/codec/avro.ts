@@ -1,8 +1,8 @@
-// Mutations in Avro: a strict decoder that takes nothing the rules refuse, and the canonical encoder.
+// Mutations in Avro: a strict decoder that takes nothing the rules refuse.
 
 import type { Mutation, Operation } from '../crdt/mutation.ts'
 import type { Stamp } from '../crdt/stamp.ts'
-import { compareText, type Value } from '../crdt/value.ts'
+import type { Value } from '../crdt/value.ts'
 import {
   type Cursor,
   createCursor,
@@ -14,7 +14,6 @@ import {
   readText,
 } from './avro-cursor.ts'
 import { COLUMNS_MAX, KEY_BYTES_MAX, KEY_TEXTS_MAX, NAME_BYTES_MAX, SEQ_MAX } from './limits.ts'
-import { type AvscMutation, type AvscUnion, MUTATION_TYPE } from './mutation-schema.ts'
 import type { QuarantineReason } from './reasons.ts'
 
 const STAMP_BYTES = 16
@@ -55,38 +54,6 @@ export function decodeMutation(
     return { type: 'quarantined', reason: cursor.reason, detail: cursor.detail, dataset: named }
   }
   return { type: 'mutation', mutation: { stamp, seq, operation, dataset, key, columns } }
-}
-
-/**
- * The canonical Avro bytes: key and columns in one block each, names sorted as UTF-8 bytes. The mutation is one that
- * a decoder takes; for values of other JavaScript types avsc throws.
- */
-export function encodeMutation(mutation: Mutation): Buffer {
-  const names = [...mutation.columns.keys()].sort(compareText)
-  const message: AvscMutation = {
-    stamp: Buffer.from(mutation.stamp, 'hex'),
-    seq: mutation.seq === null ? null : { long: mutation.seq },
-    operation: mutation.operation,
-    dataset: mutation.dataset,
-    key: mutation.key,
-    columns: Object.fromEntries(names.map((name) => [name, toUnion(mutation.columns.get(name)!)])),
-  }
-  return MUTATION_TYPE.toBuffer(message)
-}
-
-function toUnion(value: Value): AvscUnion {
-  switch (typeof value) {
-    case 'boolean':
-      return { boolean: value }
-    case 'bigint':
-      return { long: value }
-    case 'number':
-      return { double: value }
-    case 'string':
-      return { string: value }
-    default:
-      return value === null ? null : { bytes: Buffer.from(value.buffer, value.byteOffset, value.byteLength) }
-  }
 }
 
 function readStamp(cursor: Cursor): Stamp {

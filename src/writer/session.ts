@@ -1,17 +1,18 @@
 // A writer's session: stamps changes, appends them in batches with several in flight, and looks at every answer.
 
 import type { TypedChange } from '../codec/line.ts'
-import type { Mutation } from '../crdt/mutation.ts'
 import type { Origin, Stamp } from '../crdt/stamp.ts'
-import type { Appended, Log, NewRecord } from '../log/log.ts'
+import type { Appended, Log } from '../log/log.ts'
+import type { Encoder } from './framing.ts'
+import { createMessageMaker, type Messages } from './messages.ts'
 import { createRoom } from './room.ts'
 import { createStamper, type StamperOptions } from './stamper.ts'
 
 /** `origin` is random, and new for every session. */
 export interface SessionOptions extends StamperOptions {
   readonly log: Log
-  /** The framed bytes of a mutation (see `framing.ts`). */
-  readonly encode: (mutation: Mutation) => Buffer
+  /** How mutations are framed. */
+  readonly encode: Encoder
   /** Bytes of keys and values in one append; a greater message goes alone. */
   readonly batchBytesMax?: number
   readonly batchRecordsMax?: number
@@ -45,16 +46,10 @@ const BATCH_BYTES_MAX = 512 * 1024
 const BATCH_RECORDS_MAX = 5_000
 const IN_FLIGHT_BYTES_MAX = 4 * 1024 * 1024
 
-interface Batch {
-  readonly changes: readonly TypedChange[]
-  readonly stamps: readonly Stamp[]
-  readonly records: readonly NewRecord[]
-  readonly bytes: number
-}
-
 export function createSession(options: SessionOptions): Session {
   const { log, origin } = options
   const stamper = createStamper(options)
+  const makeMessages = createMessageMaker(stamper, options.encode)
   const inFlightBytesMax = options.inFlightBytesMax ?? IN_FLIGHT_BYTES_MAX
   // The first message goes alone: its answer shows how this machine's clock stands to the log's before more follow.
   let hasAnswer = false
@@ -64,34 +59,30 @@ export function createSession(options: SessionOptions): Session {
   let admission: Promise<void> = Promise.resolve()
 
   /** The changes from `at` that fit into one batch, stamped; at least one. */
-  function fillBatch(changes: readonly TypedChange[], at: number): Batch {
-    const bytesMax = options.batchBytesMax ?? BATCH_BYTES_MAX
-    const recordsMax = hasAnswer ? (options.batchRecordsMax ?? BATCH_RECORDS_MAX) : 1
-    const stamps: Stamp[] = []
-    const records: NewRecord[] = []
-    let bytes = 0
-    while (at + records.length < changes.length && records.length < recordsMax && bytes < bytesMax) {
-      const mutation = stamper.stamp(changes[at + records.length]!)
-      const key = Buffer.from(JSON.stringify([mutation.dataset, ...mutation.key]))
-      const value = options.encode(mutation)
-      stamps.push(mutation.stamp)
-      records.push({ partition: null, key, value })
-      bytes += key.length + value.length
-    }
-    return { changes: changes.slice(at, at + records.length), stamps, records, bytes }
+  function fillBatch(changes: readonly TypedChange[], at: number): Messages {
+    return makeMessages(changes, at, {
+      bytesMax: options.batchBytesMax ?? BATCH_BYTES_MAX,
+      recordsMax: hasAnswer ? (options.batchRecordsMax ?? BATCH_RECORDS_MAX) : 1,
+    })
   }
 
-  function judge({ changes, stamps }: Batch, answers: readonly Appended[]): readonly Outcome[] {
+  function judge({ changes, stamps, newestNs }: Messages, answers: readonly Appended[]): readonly Outcome[] {
+    // Thousands of records share an append time, and what clears the newest stamp clears all.
+    let judgedMs: bigint | null = null
+    let isClear = false
     return answers.map((appended, i) => {
+      const { appendMs } = appended
+      if (appendMs !== judgedMs) isClear = stamper.observe(newestNs, appendMs)
+      judgedMs = appendMs
       const stamp = stamps[i]!
-      const reason = stamper.judge(stamp, appended.appendMs)
+      const reason = isClear ? null : stamper.judge(stamp, appendMs)
       if (reason === null) return { type: 'durable', stamp, appended }
       if (changes[i]!.timeNs === null) clockFault = reason
       return { type: 'refused', stamp, appended, reason }
     })
   }
 
-  async function send(batch: Batch): Promise<readonly Outcome[]> {
+  async function send(batch: Messages): Promise<readonly Outcome[]> {
     room.take(batch.bytes)
     try {
       const answers = await log.append(batch.records)

@@ -1,16 +1,28 @@
 // The clock of a session at work: gives changes their stamps and numbers, and learns from the log's answers.
 
 import type { TypedChange } from '../codec/line.ts'
-import { hashOrigin } from '../codec/origin.ts'
-import { createClock, isTooFarAhead, observeAppendTime, observeStampTime, tick } from '../crdt/clock.ts'
+import {
+  type Clock,
+  createClock,
+  isTooFarAhead,
+  observeAppendTime,
+  observeStampTime,
+  tick,
+} from '../crdt/clock.ts'
 import type { Mutation } from '../crdt/mutation.ts'
-import { createStamp, type Origin, type Stamp, stampToIso, stampToTime } from '../crdt/stamp.ts'
+import { type Origin, type Stamp, stampToIso, stampToTime } from '../crdt/stamp.ts'
 import type { Newest } from './start.ts'
 
 export interface Stamper {
-  /** With the change's own time and a hash for its origin, or with the session's next stamp and number. */
+  /** The next stamp looks at this machine's clock; those behind it follow it, a nanosecond each. */
+  look(): void
+  /** With the session's next stamp and number, for a change that does not bring its time. */
   stamp(change: TypedChange): Mutation
-  /** Takes note of an answer of the log; why every node will quarantine the message, or null. */
+  /** The time of the newest stamp that was given or followed, nanoseconds since 1970. */
+  lastNs(): bigint
+  /** Takes note of an answer of the log; true when every node takes what was stamped up to this time (nanoseconds). */
+  observe(newestNs: bigint, appendMs: bigint): boolean
+  /** Why every node will quarantine the message, or null. */
   judge(stamp: Stamp, appendMs: bigint): string | null
 }
 
@@ -24,25 +36,52 @@ export interface StamperOptions {
   readonly newest?: Newest
 }
 
+/** A stamp's first hex digits, and how many stamps share them: the last 16 bits of the time count in a number. */
+const PREFIX_DIGITS = 12
+const LOW_END = 0x1_0000
+
 export function createStamper({ origin, maxClockAheadMs, nowNs, newest }: StamperOptions): Stamper {
-  let clock = createClock(origin, maxClockAheadMs)
+  let clock: Clock = createClock(origin, maxClockAheadMs)
   if (newest?.appendMs) clock = observeAppendTime(clock, newest.appendMs)
   if (newest?.stamp) clock = observeStampTime(clock, stampToTime(newest.stamp), nowNs())
   let nextSeq = 0n
+  let prefix = ''
+  let low = LOW_END
+  /** Stamps that were given and that `clock` does not know yet. */
+  let given = 0
+  let mustLook = true
+
+  const settle = (): Clock => {
+    if (given > 0) clock = { ...clock, lastNs: clock.lastNs + BigInt(given) }
+    given = 0
+    return clock
+  }
+  const nextStamp = (): Stamp => {
+    if (!mustLook && ++low < LOW_END) {
+      given++
+      return (prefix + (LOW_END + low).toString(16).slice(1) + origin) as Stamp
+    }
+    const ticked = tick(settle(), nowNs())
+    clock = ticked.clock
+    mustLook = false
+    prefix = ticked.stamp.slice(0, PREFIX_DIGITS)
+    low = Number.parseInt(ticked.stamp.slice(PREFIX_DIGITS, 16), 16)
+    return ticked.stamp
+  }
 
   return {
-    stamp(change) {
-      const { timeNs, operation, dataset, key, columns } = change
-      if (timeNs !== null) {
-        const stamp = createStamp(timeNs, hashOrigin(change, timeNs))
-        return { stamp, seq: null, operation, dataset, key, columns }
-      }
-      const ticked = tick(clock, nowNs())
-      clock = ticked.clock
-      return { stamp: ticked.stamp, seq: nextSeq++, operation, dataset, key, columns }
+    look() {
+      mustLook = true
+    },
+    stamp({ operation, dataset, key, columns }) {
+      return { stamp: nextStamp(), seq: nextSeq++, operation, dataset, key, columns }
+    },
+    lastNs: () => settle().lastNs,
+    observe(newestNs, appendMs) {
+      clock = observeAppendTime(settle(), appendMs)
+      return !isTooFarAhead(newestNs, appendMs, maxClockAheadMs)
     },
     judge(stamp, appendMs) {
-      clock = observeAppendTime(clock, appendMs)
       const timeNs = stampToTime(stamp)
       if (!isTooFarAhead(timeNs, appendMs, maxClockAheadMs)) return null
       const aheadMs = timeNs / 1_000_000n - appendMs

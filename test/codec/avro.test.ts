@@ -12,13 +12,15 @@ import {
   sizedBlock,
   text,
 } from '../../scripts/golden/raw-avro.ts'
-import { decodeMutation, encodeMutation } from '../../src/codec/avro.ts'
+import { decodeMutation } from '../../src/codec/avro.ts'
 import { createCursor, readCount, readLong } from '../../src/codec/avro-cursor.ts'
-import { type AvscMutation, MUTATION_TYPE } from '../../src/codec/mutation-schema.ts'
+import { boundMutation, encodeMutation } from '../../src/codec/avro-encode.ts'
+import { type AvscMutation, type AvscUnion, MUTATION_TYPE } from '../../src/codec/mutation-schema.ts'
 import { hashOrigin } from '../../src/codec/origin.ts'
 import { explainReason } from '../../src/codec/reasons.ts'
 import type { Mutation } from '../../src/crdt/mutation.ts'
 import { createStamp, isStamp, stampToTime, ZERO_ORIGIN } from '../../src/crdt/stamp.ts'
+import type { Value } from '../../src/crdt/value.ts'
 import { mutationArb } from '../support/arbitrary.ts'
 import { announceSeed, seeded } from '../support/seed.ts'
 
@@ -70,6 +72,36 @@ describe('mutations in Avro', () => {
       }),
       seeded(seed, 1_000),
     )
+  })
+
+  it('are the bytes that avsc writes', () => {
+    fc.assert(
+      fc.property(mutationArb, wideColumnsArb, (drawn, more) => {
+        const mutation = { ...drawn, columns: new Map([...drawn.columns, ...more]) }
+        expect(encodeMutation(mutation)).toEqual(encodeWithAvsc(mutation))
+        expect(encodeMutation(mutation).length).toBeLessThanOrEqual(boundMutation(mutation))
+      }),
+      seeded(seed, 3_000),
+    )
+  })
+
+  it('that no decoder takes, by their JavaScript types, are refused by throwing', () => {
+    const sound: Mutation = decoded(rawMutation({}))
+    const strange = (change: object) => ({ ...sound, ...change }) as Mutation
+    expect(encodeMutation(sound)).toEqual(encodeWithAvsc(sound))
+    for (const wrong of [
+      strange({ stamp: sound.stamp.slice(1) }),
+      strange({ stamp: `${sound.stamp}0` }),
+      strange({ stamp: sound.stamp.replace(/.$/, 'g') }),
+      strange({ operation: 'merge' }),
+      strange({ seq: 1n << 63n }),
+      strange({ columns: new Map([['plays', 1n << 63n]]) }),
+      strange({ columns: new Map([['plays', -(1n << 63n) - 1n]]) }),
+      strange({ columns: new Map([['plays', undefined]]) }),
+      strange({ columns: new Map([['plays', {}]]) }),
+    ]) {
+      expect(() => encodeMutation(wrong)).toThrow()
+    }
   })
 
   it('may come in blocks of any size and order', () => {
@@ -221,6 +253,54 @@ describe('the origin of a content', () => {
     )
   })
 })
+
+const edgeLongArb = fc
+  .tuple(
+    fc.constantFrom(6n, 13n, 20n, 27n, 30n, 31n, 32n, 48n, 51n, 52n, 53n, 62n),
+    fc.bigInt(-2n, 2n),
+    fc.boolean(),
+  )
+  .map(([bits, off, isNegative]) => (isNegative ? -1n : 1n) * ((1n << bits) + off))
+const wideColumnsArb: fc.Arbitrary<[string, Value][]> = fc.array(
+  fc.tuple(
+    fc.string({ unit: 'grapheme', minLength: 1 }).filter((name) => !/^\d/.test(name)),
+    fc.oneof(
+      edgeLongArb,
+      fc.double(),
+      fc.string({ unit: 'binary', maxLength: 200 }),
+      fc.integer({ min: 55, max: 70 }).map((length) => 'x'.repeat(length)),
+    ),
+  ),
+  { maxLength: 4 },
+)
+
+function encodeWithAvsc(mutation: Mutation): Buffer {
+  const names = [...mutation.columns.keys()].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+  const message: AvscMutation = {
+    stamp: Buffer.from(mutation.stamp, 'hex'),
+    seq: mutation.seq === null ? null : { long: mutation.seq },
+    operation: mutation.operation,
+    dataset: mutation.dataset,
+    key: mutation.key,
+    columns: Object.fromEntries(names.map((name) => [name, toUnion(mutation.columns.get(name)!)])),
+  }
+  return MUTATION_TYPE.toBuffer(message)
+}
+
+function toUnion(value: Value): AvscUnion {
+  switch (typeof value) {
+    case 'boolean':
+      return { boolean: value }
+    case 'bigint':
+      return { long: value }
+    case 'number':
+      return { double: value }
+    case 'string':
+      return { string: value }
+    default:
+      return value === null ? null : { bytes: Buffer.from(value) }
+  }
+}
 
 function unionOf(value: unknown): Buffer {
   switch (typeof value) {

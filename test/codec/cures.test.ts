@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { encodeMutation } from '../../src/codec/avro.ts'
+import { encodeMutation } from '../../src/codec/avro-encode.ts'
 import { type Catalogue, EMPTY_CATALOGUE, type KeyColumn } from '../../src/codec/catalogue.ts'
 import { findCures, foldDefinition } from '../../src/codec/definitions.ts'
 import { frameSingleObject } from '../../src/codec/framing.ts'

@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { verdictVectors } from '../../scripts/golden/verdicts.ts'
-import { encodeMutation } from '../../src/codec/avro.ts'
+import { encodeMutation } from '../../src/codec/avro-encode.ts'
 import { frameConfluent, frameSingleObject } from '../../src/codec/framing.ts'
 import type { LogRecord } from '../../src/codec/record.ts'
 import { stampToTime } from '../../src/crdt/stamp.ts'

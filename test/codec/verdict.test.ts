@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { block, branch, rawMutation, text } from '../../scripts/golden/raw-avro.ts'
-import { encodeMutation } from '../../src/codec/avro.ts'
+import { encodeMutation } from '../../src/codec/avro-encode.ts'
 import { EMPTY_CATALOGUE } from '../../src/codec/catalogue.ts'
 import { foldDefinition } from '../../src/codec/definitions.ts'
 import { frameConfluent, frameSingleObject } from '../../src/codec/framing.ts'

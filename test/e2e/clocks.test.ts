@@ -3,7 +3,7 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { encodeMutation } from '../../src/codec/avro.ts'
+import { encodeMutation } from '../../src/codec/avro-encode.ts'
 import { frameSingleObject } from '../../src/codec/framing.ts'
 import { inspectValue } from '../../src/codec/inspect.ts'
 import { createStamp, type Origin, stampToTime } from '../../src/crdt/stamp.ts'

@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
-import { encodeMutation } from '../../src/codec/avro.ts'
+import { encodeMutation } from '../../src/codec/avro-encode.ts'
 import { frameSingleObject } from '../../src/codec/framing.ts'
 import { createStamp, type Origin } from '../../src/crdt/stamp.ts'
 import { runCli, startCli } from '../support/cli.ts'

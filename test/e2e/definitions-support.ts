@@ -1,7 +1,7 @@
 // What the tests of definitions share: a log written to by hand, below everything that checks, and what nodes made of it.
 
 import { expect } from 'vitest'
-import { encodeMutation } from '../../src/codec/avro.ts'
+import { encodeMutation } from '../../src/codec/avro-encode.ts'
 import { encodeControl } from '../../src/codec/control.ts'
 import { frameSingleObject } from '../../src/codec/framing.ts'
 import { type JsonObject, plainToJson } from '../../src/codec/json.ts'

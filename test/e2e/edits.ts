@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { encodeMutation } from '../../src/codec/avro.ts'
+import { encodeMutation } from '../../src/codec/avro-encode.ts'
 import { type Catalogue, EMPTY_CATALOGUE } from '../../src/codec/catalogue.ts'
 import { foldDefinition } from '../../src/codec/definitions.ts'
 import { stateLines } from '../../src/codec/dump.ts'

@@ -1,7 +1,7 @@
 // Messages of a foreign client: framed as Confluent's serializers do or not at all, placed by another partitioner, of the same rows as ours.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { encodeMutation } from '../../src/codec/avro.ts'
+import { encodeMutation } from '../../src/codec/avro-encode.ts'
 import { frameSingleObject } from '../../src/codec/framing.ts'
 import { inspectValue } from '../../src/codec/inspect.ts'
 import { createStamp, type Origin } from '../../src/crdt/stamp.ts'

@@ -1,5 +1,6 @@
 // Leaders that do not know yet how far they are, and topics that are made anew behind a reader's back.
 
+import { randomBytes } from 'node:crypto'
 import { afterEach, expect, test } from 'vitest'
 import { isTransient } from '../../src/log/kafka/errors.ts'
 import type { FetchedPartition } from '../../src/log/kafka/exchange.ts'
@@ -11,7 +12,6 @@ import type { LogEvent } from '../../src/log/log.ts'
 import { kafka, uniqueTopic } from '../support/services.ts'
 import { waitFor } from '../support/wait.ts'
 import { withAdmin } from './kafka-admin.ts'
-import { text } from './samples.ts'
 
 const open: KafkaLog[] = []
 afterEach(async () => {
@@ -47,8 +47,12 @@ async function start() {
   }
 }
 
+/** As large in the log as here: what compresses well would all come at once. */
 const large = (name: string, count: number) =>
-  text(0, ...Array.from({ length: count }, (_, i) => `${name} ${i} ${'x'.repeat(50_000)}`))
+  Array.from({ length: count }, (_, i) => {
+    const value = Buffer.concat([Buffer.from(`${name} ${i} `), randomBytes(50_000)])
+    return { partition: 0, key: null, value }
+  })
 
 /** Reads everything up to the end of the topic as it is; what the first byte of each record's value says, and other events. */
 async function readAll(log: KafkaLog, from: bigint, afterFirst: () => Promise<void>): Promise<string[]> {

@@ -1,5 +1,6 @@
 // What Kafka has and the port does not speak of: transactions, compression, settings, topics that are made again.
 
+import { randomBytes } from 'node:crypto'
 import { CompressionTypes } from 'kafkajs'
 import { afterEach, expect, test } from 'vitest'
 import { checkLog } from '../../src/log/check.ts'
@@ -214,10 +215,10 @@ test('topics that exist stay as they are; another number of partitions is refuse
 test('batches too large for the topic are sent smaller, a record too large is refused by name', async () => {
   const { brokers, topic, log } = await start(1)
   await alterTopic(brokers, topic, { 'max.message.bytes': '20000' })
-  const value = Buffer.alloc(3_000, 1)
+  const value = randomBytes(3_000)
   const appended = await log.append(Array.from({ length: 40 }, () => ({ partition: 0, key: null, value })))
   expect(appended.map(({ offset }) => offset)).toEqual(Array.from({ length: 40 }, (_, i) => BigInt(i)))
-  const large = log.append([{ partition: 0, key: null, value: Buffer.alloc(30_000) }])
+  const large = log.append([{ partition: 0, key: null, value: randomBytes(30_000) }])
   await expect(large).rejects.toThrow(/MESSAGE_TOO_LARGE.*max.message.bytes/)
   expect((await log.append(text(0, 'after')))[0]!.offset).toBe(40n)
   expect((await log.describe()).warnings.join()).toContain('max.message.bytes=20000')

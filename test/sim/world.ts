@@ -1,7 +1,7 @@
 // A small world for simulations: one log in memory, random writers and definitions, nodes on stores that fail at random.
 
 import { createRandom } from '../../scripts/demo/random.ts'
-import { encodeMutation } from '../../src/codec/avro.ts'
+import { encodeMutation } from '../../src/codec/avro-encode.ts'
 import { encodeControl } from '../../src/codec/control.ts'
 import { frameConfluent, frameSingleObject } from '../../src/codec/framing.ts'
 import { type JsonObject, plainToJson } from '../../src/codec/json.ts'

@@ -1,7 +1,7 @@
 // A node without its log: bytes go through the real judge, what gets `merge` into the real store, and is read back.
 
 import { expect } from 'vitest'
-import { encodeMutation } from '../../src/codec/avro.ts'
+import { encodeMutation } from '../../src/codec/avro-encode.ts'
 import { type Catalogue, type ColumnType, type Dataset, EMPTY_CATALOGUE } from '../../src/codec/catalogue.ts'
 import { encodeControl } from '../../src/codec/control.ts'
 import { judgeDefinitions, type RefusedRecord } from '../../src/codec/definitions.ts'

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { encodeMutation } from '../../src/codec/avro.ts'
+import { encodeMutation } from '../../src/codec/avro-encode.ts'
 import type { ColumnType } from '../../src/codec/catalogue.ts'
 import { frameSingleObject } from '../../src/codec/framing.ts'
 import type { Verdict } from '../../src/codec/verdict.ts'

@@ -1,7 +1,7 @@
 // Validation is narrower than Postgres: whatever gets the verdict `merge` is stored without an error and read back equal.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { encodeMutation } from '../../src/codec/avro.ts'
+import { encodeMutation } from '../../src/codec/avro-encode.ts'
 import type { Dataset } from '../../src/codec/catalogue.ts'
 import { frameSingleObject } from '../../src/codec/framing.ts'
 import type { Mutation } from '../../src/crdt/mutation.ts'

@@ -99,17 +99,25 @@ export interface ProduceRequest {
   /** As the layout said: a broker that knows ids then takes nothing for a topic that was made anew. */
   readonly topicId: string | null
   readonly batches: readonly { readonly partition: number; readonly bytes: Buffer }[]
+  /** Called when the request is about to be written: one that is begun then comes behind it. */
+  readonly onStart?: () => void
 }
 
 /** Appends one batch to each partition; answered when every in-sync replica has it. */
 export function produceBatches(broker: Broker, request: ProduceRequest): Promise<ProducedPartition[]> {
   const { topicId } = request
   if (topicId === null || (broker.versions[PRODUCE]?.maxVersion ?? 0) < PRODUCE_BY_ID) {
-    const encode = async () => encodeProduceByName(request)
+    const encode = async () => {
+      request.onStart?.()
+      return encodeProduceByName(request)
+    }
     const decode = async (payload: Buffer) => readProduceAnswer(payload)
     return send(broker, { apiKey: PRODUCE, apiVersion: PRODUCE_BY_NAME, apiName: 'Produce', encode }, decode)
   }
-  const encode = async () => encodeProduceById(request, topicId)
+  const encode = async () => {
+    request.onStart?.()
+    return encodeProduceById(request, topicId)
+  }
   const decode = async (payload: Buffer) => readProduceAnswerById(payload)
   return send(broker, { apiKey: PRODUCE, apiVersion: PRODUCE_BY_ID, apiName: 'Produce', encode }, decode)
 }

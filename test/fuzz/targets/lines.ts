@@ -1,7 +1,7 @@
 // What people bring: lines of changes, rows of JSON and of CSV. What a writer takes, every node merges.
 
 import assert from 'node:assert/strict'
-import { encodeMutation } from '../../../src/codec/avro.ts'
+import { encodeMutation } from '../../../src/codec/avro-encode.ts'
 import { frameSingleObject } from '../../../src/codec/framing.ts'
 import type { TypedChange } from '../../../src/codec/line.ts'
 import { hashOrigin } from '../../../src/codec/origin.ts'

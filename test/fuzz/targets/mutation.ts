@@ -1,7 +1,7 @@
 // The value of a record: framing, strict Avro, and the verdict on it.
 
 import assert from 'node:assert/strict'
-import { encodeMutation } from '../../../src/codec/avro.ts'
+import { encodeMutation } from '../../../src/codec/avro-encode.ts'
 import { stateLines } from '../../../src/codec/dump.ts'
 import { findAvro, frameSingleObject } from '../../../src/codec/framing.ts'
 import { parseJson } from '../../../src/codec/json.ts'
