@@ -1,9 +1,11 @@
 // The limit to measure against: KafkaJS alone, reading a topic with eachBatch and doing nothing with it.
 
 import { Kafka, logLevel } from 'kafkajs'
+import { registerZstd } from './kafkajs-zstd.ts'
 
 const [brokers, topic, count] = process.argv.slice(2) as [string, string, string]
 const expected = Number(count)
+registerZstd()
 const kafka = new Kafka({ brokers: brokers.split(','), logLevel: logLevel.NOTHING })
 const consumer = kafka.consumer({
   groupId: `bare-${process.pid}-${Date.now()}`,
