@@ -67,6 +67,24 @@ describe('nodes under faults', () => {
     stopping.abort()
     expect(await running).toEqual({ type: 'stopped' })
   })
+
+  it('a node that is stopped before its tasks begin ends at once', async () => {
+    const log = await createWorldLog(1, () => 1_700_000_000_000n)
+    const store = createMemoryStore()
+    const stop = new AbortController()
+    const outcome = await runNode({
+      log,
+      store,
+      scope: { type: 'all' },
+      signal: stop.signal,
+      untilEnd: false,
+      isTransient: () => false,
+      emit: (event) => {
+        if (event.type === 'started') stop.abort()
+      },
+    })
+    expect(outcome).toEqual({ type: 'stopped' })
+  })
 })
 
 async function simulate(seed: number): Promise<void> {
