@@ -3,46 +3,70 @@
 import type { PoolClient } from 'pg'
 import type { Catalogue } from '../../codec/catalogue.ts'
 import type { PackedFold } from '../../crdt/packed/fold.ts'
-import { copyRows } from './copy.ts'
+import { copyRows, isWorthCopying } from './copy.ts'
+import { type Bundle, createBundle } from './exchange.ts'
 import { type Chunk, chunksOf, foldToRows, type PackedRows } from './packed-rows.ts'
 import { chunkParameters } from './parameters.ts'
-import { hasTies, settleTies } from './ties.ts'
-import { upsertSql } from './upsert.ts'
+import { settleTies } from './ties.ts'
+import { TIED_SETTING, upsertSql } from './upsert.ts'
 
-export async function applyFold(client: PoolClient, catalogue: Catalogue, fold: PackedFold): Promise<void> {
+/**
+ * Applies a fold behind the statements of `bundle`, and settles that. Ends early where `isStale` says, after those, that
+ * nothing will be kept.
+ */
+export async function applyFold(
+  client: PoolClient,
+  bundle: Bundle,
+  catalogue: Catalogue,
+  fold: PackedFold,
+  isStale = () => false,
+): Promise<void> {
   const upserted: PackedRows[] = []
   for (const rows of foldToRows(catalogue, fold)) {
-    if (await copyRows(client, rows)) continue
-    await upsertRows(client, rows)
+    if (isWorthCopying(rows)) {
+      await bundle.settle()
+      if (isStale()) return
+      if (await copyRows(client, rows)) continue
+    }
+    await upsertRows(bundle, rows)
     upserted.push(rows)
   }
-  if (upserted.length > 0) await settle(client, upserted)
+  await settle(client, bundle, upserted, isStale)
 }
 
 /** The same for some rows of one dataset, always by the upsert. */
 export async function applyRows(client: PoolClient, rows: PackedRows): Promise<void> {
-  await upsertRows(client, rows)
-  await settle(client, [rows])
+  const bundle = createBundle(client)
+  await upsertRows(bundle, rows)
+  await settle(client, bundle, [rows])
 }
 
-async function upsertRows(client: PoolClient, rows: PackedRows): Promise<void> {
-  let written: Promise<unknown> = Promise.resolve()
-  for (const chunk of chunksOf(rows)) {
-    // Made while Postgres is at work on the chunk before.
-    const statement = statementOf(chunk)
-    await written
-    written = client.query(statement)
-    // Awaited with the next one, which may throw before.
-    written.catch(() => {})
-  }
-  await written
+async function upsertRows(bundle: Bundle, rows: PackedRows): Promise<void> {
+  // A statement's arrays are made while Postgres is at work on those before.
+  for (const chunk of chunksOf(rows)) await bundle.add(statementOf(chunk))
 }
 
 function statementOf(chunk: Chunk): { readonly text: string; readonly values: Buffer[] } {
   return { text: upsertSql(chunk), values: chunkParameters(chunk) }
 }
 
-async function settle(client: PoolClient, upserted: readonly PackedRows[]): Promise<void> {
-  if (!(await hasTies(client))) return
+async function settle(
+  client: PoolClient,
+  bundle: Bundle,
+  upserted: readonly PackedRows[],
+  isStale = () => false,
+): Promise<void> {
+  let isTied = false
+  if (upserted.length > 0) {
+    await bundle.add({
+      text: `select current_setting('${TIED_SETTING}', true)`,
+      values: [],
+      onAnswer: (_count, [row]) => {
+        isTied = row?.[0] === 'yes'
+      },
+    })
+  }
+  await bundle.settle()
+  if (!isTied || isStale()) return
   for (const rows of upserted) for (const chunk of chunksOf(rows)) await settleTies(client, chunk)
 }

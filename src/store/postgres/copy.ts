@@ -21,12 +21,17 @@ const PIECE_BYTES = 256 * 1024
 /** Some kinds of tables take no COPY: those with row security that is forced upon their owner. */
 const NOT_SUPPORTED = '0A000'
 
+/** Whether there are enough rows for `copyRows`, which takes some round trips of its own. */
+export function isWorthCopying({ rows }: PackedRows): boolean {
+  return rows.length >= ROWS_MIN
+}
+
 /**
  * Writes the rows if all of them seem to be new, and are. False when nothing was written: then they have to be merged.
  * The primary key is the judge, so another worker that adds the same rows at the same time does no harm.
  */
 export async function copyRows(client: PoolClient, set: PackedRows): Promise<boolean> {
-  if (set.rows.length < ROWS_MIN || !(await seemNew(client, set))) return false
+  if (!(await seemNew(client, set))) return false
   await client.query('savepoint copy')
   try {
     await copyIn(client, copySql(set), copyPieces(set))

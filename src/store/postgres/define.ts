@@ -7,6 +7,7 @@ import { findCures } from '../../codec/definitions.ts'
 import { compareText } from '../../crdt/value.ts'
 import type { DefinitionStep } from '../store.ts'
 import { codeOf } from './errors.ts'
+import { exchange } from './exchange.ts'
 import { READER_ROLE } from './names.ts'
 import { keepCures } from './sql/pending-parked.ts'
 import { quarantine } from './sql/quarantine.ts'
@@ -47,7 +48,7 @@ export async function takeDefinitions(
     })),
   )
   await keepCures(client, cures, step.catalogue.offset)
-  await quarantine(client, step.refused)
+  if (step.refused.length > 0) await exchange(client, [quarantine(step.refused)])
   await moveDefinitions(client, step)
 }
 

@@ -14,7 +14,7 @@ export function createOut(capacity: number): Out {
 export function reserve(out: Out, size: number): void {
   const least = out.at + size
   if (least <= out.bytes.length) return
-  const bytes = Buffer.allocUnsafeSlow(Math.max(2 * out.bytes.length, least))
+  const bytes = Buffer.allocUnsafeSlow(Math.max(2 * out.bytes.length, least, 64))
   out.bytes.copy(bytes, 0, 0, out.at)
   out.bytes = bytes
 }

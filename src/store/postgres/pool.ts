@@ -16,12 +16,11 @@ const FAREWELL_MS = 3_000
  * may have an abbreviation Z, which moves every time; and whatever comes before pg_catalog in the search path takes the
  * names of its types and functions (the rest of the path stays, for other people's triggers on our statements).
  */
-const SETTINGS = `select pg_catalog.set_config(
+const SETTINGS = `select pg_catalog.pg_backend_pid() as pid, pg_catalog.set_config(
     'search_path',
     pg_catalog.concat_ws(', ', 'pg_catalog', nullif(pg_catalog.current_setting('search_path'), '')),
     true
-  );
-  set local jit = off; set local extra_float_digits = 1; set local array_nulls = on; set local timezone = 'UTC'`
+  ), ${settings({ jit: 'off', extra_float_digits: '1', array_nulls: 'on', timezone: 'UTC' })}`
 
 /**
  * A worker that stops in the middle of a transaction (a paused machine, a debugger) holds locks that others wait for:
@@ -32,12 +31,15 @@ const IDLE_MAX = '15s'
  * Batches grow while the database is slow, so a role's limits on statements and transactions would fail them for ever.
  * Postgres before 17 has no transaction_timeout.
  */
-const NO_LIMITS = `set local statement_timeout = 0; set local lock_timeout = 0;
-  select set_config('transaction_timeout', '0', true) where current_setting('server_version_num')::int >= 170000`
+const NO_LIMITS = `select set_config('transaction_timeout', '0', true)
+  where current_setting('server_version_num')::int >= 170000`
 
 /** Reads committed: what another worker committed is seen, and met, by the next statement. For everything that writes. */
-export const WRITE = `begin isolation level read committed; ${SETTINGS}; ${NO_LIMITS};
-  set local idle_in_transaction_session_timeout = '${IDLE_MAX}'`
+export const WRITE = `begin isolation level read committed; ${SETTINGS}, ${settings({
+  statement_timeout: '0',
+  lock_timeout: '0',
+  idle_in_transaction_session_timeout: IDLE_MAX,
+})}; ${NO_LIMITS}`
 /** One snapshot, taken as it begins. */
 export const READ_SNAPSHOT = `begin isolation level repeatable read read only; ${SETTINGS}`
 
@@ -64,11 +66,20 @@ export async function endPool(pool: Pool): Promise<void> {
   await Promise.race([pool.end(), sleep(FAREWELL_MS, undefined, { ref: false })])
 }
 
-/** Opens a transaction by the statements of `text`, such as WRITE. */
-export async function begin(client: WatchedClient, text: string): Promise<void> {
-  const results: unknown = await client.query(`${text}; select pg_backend_pid() as pid`)
+/** Opens a transaction by the statements of `text`: WRITE or READ_SNAPSHOT, and more. Answers with the result of the last. */
+export async function begin(client: WatchedClient, text: string): Promise<QueryResult> {
+  const answer: unknown = await client.query(text)
   // One statement's result after the other, which the driver's types do not know.
-  client.backendPid = (results as readonly QueryResult<{ pid: number }>[]).at(-1)!.rows[0]!.pid
+  const results = answer as readonly QueryResult[]
+  client.backendPid = results[1]!.rows[0].pid
+  return results.at(-1)!
+}
+
+/** For a select list: settings of the transaction. One statement for all of them costs less than one each. */
+export function settings(values: Readonly<Record<string, string>>): string {
+  return Object.entries(values)
+    .map(([name, value]) => `pg_catalog.set_config('${name}', '${value}', true)`)
+    .join(', ')
 }
 
 /** False for what the driver would not take; nothing is connected. */
@@ -80,18 +91,18 @@ export function isConnectionString(text: string): boolean {
   }
 }
 
-/** Runs `body` in a transaction that `text` opens; commits when `isKept` says so of its result, else rolls back. */
+/** Runs `body`, which gets what the last statement of `text` said, in a transaction that `text` opens; commits when `isKept` says so of its result, else rolls back. */
 export async function inTransaction<T>(
   pool: Pool,
   text: string,
-  body: (client: PoolClient) => Promise<T>,
+  body: (client: PoolClient, opened: QueryResult) => Promise<T>,
   isKept: (result: T) => boolean = () => true,
 ): Promise<T> {
   const client = await pool.connect()
   let isBroken = true
   try {
-    await begin(client, text)
-    const result = await body(client)
+    const opened = await begin(client, text)
+    const result = await body(client, opened)
     await end(client, isKept(result))
     isBroken = false
     return result

@@ -56,10 +56,14 @@ export interface Head {
   readonly controls: bigint
 }
 
+/** For `headOf`. */
+export const HEAD = 'select * from spindexer.node cross join spindexer.definitions'
+
 export async function readHead(client: PoolClient): Promise<Head> {
-  const { rows } = await client.query<Record<string, string | null>>(
-    'select * from spindexer.node cross join spindexer.definitions',
-  )
+  return headOf(await client.query(HEAD))
+}
+
+export function headOf({ rows }: { readonly rows: readonly Record<string, string | null>[] }): Head {
   const row = rows[0]
   if (row === undefined)
     throw new Error('spindexer.node or spindexer.definitions has lost its row; restore the database')

@@ -20,7 +20,8 @@ import { applyFold } from './apply.ts'
 import { findRejected } from './blame.ts'
 import { setLockTimeout, takeDefinitions } from './define.ts'
 import { isDataError, isKeyTaken, isLockTimeout } from './errors.ts'
-import { inTransaction, READ_SNAPSHOT, WRITE } from './pool.ts'
+import { createBundle } from './exchange.ts'
+import { inTransaction, READ_SNAPSHOT, settings, WRITE } from './pool.ts'
 import { countOrigins } from './sql/count-origins.ts'
 import { describeHolders, lockHolders } from './sql/lock-holders.ts'
 import { movePositions } from './sql/move-positions.ts'
@@ -32,7 +33,9 @@ import { takeParked } from './sql/take-parked.ts'
 import {
   type CatalogueCache,
   createCatalogueCache,
+  HEAD,
   type Head,
+  headOf,
   readHead,
   readPositions,
   toState,
@@ -43,16 +46,23 @@ import { refuseSchema } from './version.ts'
  * Rows meet the stored ones by a look into the primary key's index each, in order, whatever the planner thinks of the
  * table: any other way reads all of it, or locks rows in another order than the other workers do.
  */
-const PLANS = `set local enable_nestloop = on; set local enable_indexscan = on; set local enable_seqscan = off;
-  set local enable_bitmapscan = off; set local enable_hashjoin = off; set local enable_mergejoin = off;
-  set local enable_material = off; set local enable_memoize = off`
+const PLANS = settings({
+  enable_nestloop: 'on',
+  enable_indexscan: 'on',
+  enable_seqscan: 'off',
+  enable_bitmapscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  enable_material: 'off',
+  enable_memoize: 'off',
+})
 /**
- * Opens a transaction that writes state, many at a time, never beside a definition. A table lock queues in order; with
- * row locks alone, batches that overlap would keep a definition waiting without end. Losing the newest commits in
- * a crash of the server is harmless: positions go back together with the state.
+ * Opens a transaction that writes state, many at a time, never beside a definition, and reads the head. A table lock
+ * queues in order; with row locks alone, batches that overlap would keep a definition waiting without end. Losing the
+ * newest commits in a crash of the server is harmless: positions go back together with the state.
  */
-const SHARED = `${WRITE}; ${PLANS}; set local synchronous_commit = off;
-  set local lock_timeout = '10s'; lock table spindexer.definitions in row share mode`
+const SHARED = `${WRITE}; select ${PLANS}, ${settings({ synchronous_commit: 'off', lock_timeout: '10s' })};
+  lock table spindexer.definitions in row share mode; ${HEAD}`
 /** Long enough for the batches in flight to end; others wait behind. */
 const EXCLUSIVE_WAIT_MS = 5_000
 const LOCK_EXCLUSIVELY = 'lock table spindexer.definitions in exclusive mode'
@@ -70,11 +80,13 @@ export function createPostgresStore({ pool }: PostgresStoreOptions): Store {
   return {
     load: (identity) => load(pool, catalogues, identity),
     commit: (batch) =>
-      orRejected(pool, catalogues, batch.rows, (client) => commit(client, catalogues, batch)),
+      orRejected(pool, catalogues, batch.rows, (client, head) => commit(client, head, catalogues, batch)),
     define: (step) => define(pool, catalogues, step),
     parkedToJudge: (after, limit) => parkedToJudge(pool, after, limit),
     rejudge: (rejudgement) =>
-      orRejected(pool, catalogues, rejudgement.rows, (client) => rejudge(client, catalogues, rejudgement)),
+      orRejected(pool, catalogues, rejudgement.rows, (client, head) =>
+        rejudge(client, head, catalogues, rejudgement),
+      ),
   }
 }
 
@@ -83,10 +95,12 @@ async function orRejected(
   pool: Pool,
   catalogues: CatalogueCache,
   rows: PackedFold,
-  write: (client: PoolClient) => Promise<CommitResult>,
+  write: (client: PoolClient, head: Head) => Promise<CommitResult>,
 ): Promise<CommitResult | Rejected> {
   try {
-    return await retryTaken(() => inTransaction(pool, SHARED, write, isCommitted))
+    return await retryTaken(() =>
+      inTransaction(pool, SHARED, (client, opened) => write(client, headOf(opened)), isCommitted),
+    )
   } catch (error) {
     if (!isDataError(error)) throw error
     const readCatalogue = async (client: PoolClient) =>
@@ -143,16 +157,34 @@ async function bind(pool: Pool, { logId, copyId, generation }: LogIdentity): Pro
   })
 }
 
-async function commit(client: PoolClient, catalogues: CatalogueCache, batch: Batch): Promise<CommitResult> {
-  const head = await readHead(client)
+async function commit(
+  client: PoolClient,
+  head: Head,
+  catalogues: CatalogueCache,
+  batch: Batch,
+): Promise<CommitResult> {
   const stale = findStale(head, batch.identity, batch.catalogueOffset)
   if (stale !== null) return stale
-  if (!(await movePositions(client, batch.steps))) return { type: 'stale', what: 'positions' }
-  await applyFold(client, await catalogues.read(client, head.offset), batch.rows)
-  await park(client, batch.parked, head.offset)
-  await quarantine(client, batch.quarantined)
-  await countOrigins(client, batch.origins)
-  return COMMITTED
+  const { steps, parked, quarantined, origins } = batch
+  const catalogue = await catalogues.read(client, head.offset)
+  const bundle = createBundle(client)
+  let isMoved = (steps.length === 0 ? true : null) as boolean | null
+  try {
+    if (steps.length > 0) {
+      const onMoved = (count: number): void => {
+        isMoved = count === steps.length
+      }
+      await bundle.add(movePositions(steps, onMoved))
+    }
+    if (parked.length > 0) await bundle.add(park(parked, head.offset))
+    if (quarantined.length > 0) await bundle.add(quarantine(quarantined))
+    if (origins.length > 0) await bundle.add(countOrigins(origins))
+    await applyFold(client, bundle, catalogue, batch.rows, () => isMoved === false)
+  } catch (error) {
+    // Where another worker was first, it has written the same pointers too, which is what fails then.
+    if (isMoved !== false) throw error
+  }
+  return isMoved === false ? { type: 'stale', what: 'positions' } : COMMITTED
 }
 
 async function define(pool: Pool, catalogues: CatalogueCache, step: DefinitionStep): Promise<CommitResult> {
@@ -212,11 +244,11 @@ async function parkedToJudge(
 
 async function rejudge(
   client: PoolClient,
+  head: Head,
   catalogues: CatalogueCache,
   rejudgement: Rejudgement,
 ): Promise<CommitResult> {
   const { identity, catalogueOffset, taken, rows, parked } = rejudgement
-  const head = await readHead(client)
   const stale = findStale(head, identity, catalogueOffset)
   if (stale !== null) return stale
   await holdPositions(
@@ -228,8 +260,9 @@ async function rejudge(
   if ((await recountParked(client, merged)) !== merged.size) {
     throw new Error('parked messages were taken of a partition that has no position')
   }
-  await applyFold(client, await catalogues.read(client, head.offset), rows)
-  await park(client, parked, head.offset)
+  const bundle = createBundle(client)
+  if (parked.length > 0) await bundle.add(park(parked, head.offset))
+  await applyFold(client, bundle, await catalogues.read(client, head.offset), rows)
   return COMMITTED
 }
 

@@ -9,15 +9,7 @@ import type { Chunk, ChunkColumn } from './packed-rows.ts'
 import { chunkParameters, keyArrays, valueArray } from './parameters.ts'
 import { decodeRow, sameKeySql, selectList } from './rows.ts'
 import { sqlTypeOf } from './types.ts'
-import { cellSql, TIED_SETTING, unnestSql } from './upsert.ts'
-
-/** Whether an upsert of the transaction has met a tie. */
-export async function hasTies(client: PoolClient): Promise<boolean> {
-  const { rows } = await client.query<{ tied: string | null }>(
-    `select current_setting('${TIED_SETTING}', true) as tied`,
-  )
-  return rows[0]!.tied === 'yes'
-}
+import { cellSql, unnestSql } from './upsert.ts'
 
 /** Writes the incoming cells that win over the stored ones of equal stamp. */
 export async function settleTies(client: PoolClient, chunk: Chunk): Promise<void> {

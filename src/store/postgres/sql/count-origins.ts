@@ -1,18 +1,18 @@
 // The statistic on sessions' numbers, for a bounded number of them.
 
-import type { PoolClient } from 'pg'
 import { ORIGINS_MAX } from '../../limits.ts'
 import type { OriginStep } from '../../store.ts'
 import { plainArray, textArray } from '../arrays.ts'
+import type { Statement } from '../exchange.ts'
 
-export async function countOrigins(client: PoolClient, steps: readonly OriginStep[]): Promise<void> {
-  if (steps.length === 0) return
-  await client.query(COUNT_ORIGINS, [
+export function countOrigins(steps: readonly OriginStep[]): Statement {
+  const values = [
     textArray(steps.map(({ origin }) => origin)),
     plainArray(steps.map(({ partition }) => partition)),
     plainArray(steps.map(({ highestSeq }) => highestSeq)),
     plainArray(steps.map(({ count }) => count)),
-  ])
+  ]
+  return { text: COUNT_ORIGINS, values }
 }
 
 // Both workers of a node may add at once and go a little beyond the bound: it bounds space, no more.

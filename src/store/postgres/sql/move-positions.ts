@@ -1,15 +1,14 @@
 // Positions move by compare and set, with their counts: what fences a second worker.
 
-import type { PoolClient } from 'pg'
 import type { PartitionStep } from '../../store.ts'
 import { plainArray } from '../arrays.ts'
+import type { Statement } from '../exchange.ts'
 
-/** False when any position is not the one that was read: then the transaction must be rolled back. */
-export async function movePositions(client: PoolClient, steps: readonly PartitionStep[]): Promise<boolean> {
-  if (steps.length === 0) return true
+/** Says how many positions were the ones that were read: if not all, the transaction must be rolled back. */
+export function movePositions(steps: readonly PartitionStep[], onMoved: (count: number) => void): Statement {
   const pick = (of: (step: PartitionStep) => string | bigint | number | null): string =>
     plainArray(steps.map(of))
-  const { rowCount } = await client.query(MOVE_POSITIONS, [
+  const values = [
     pick((step) => step.partition),
     pick((step) => step.from),
     pick((step) => step.next),
@@ -22,8 +21,8 @@ export async function movePositions(client: PoolClient, steps: readonly Partitio
     pick((step) => step.controls),
     pick((step) => step.newestStamp),
     pick((step) => step.newestAppendMs),
-  ])
-  return rowCount === steps.length
+  ]
+  return { text: MOVE_POSITIONS, values, onAnswer: onMoved }
 }
 
 const MOVE_POSITIONS = `

@@ -1,18 +1,13 @@
 // Keeps pointers to messages that the definitions so far do not allow, with the D that judged them.
 
-import type { PoolClient } from 'pg'
 import type { ParkedMessage } from '../../store.ts'
 import { textArray } from '../arrays.ts'
+import type { Statement } from '../exchange.ts'
 import { setAsideParameters } from './set-aside-parameters.ts'
 
-export async function park(
-  client: PoolClient,
-  messages: readonly ParkedMessage[],
-  judgedAt: bigint,
-): Promise<void> {
-  if (messages.length === 0) return
+export function park(messages: readonly ParkedMessage[], judgedAt: bigint): Statement {
   const waitsFor = textArray(messages.map((message) => message.waitsFor))
-  await client.query(PARK, [...setAsideParameters(messages), waitsFor, judgedAt.toString()])
+  return { text: PARK, values: [...setAsideParameters(messages), waitsFor, judgedAt.toString()] }
 }
 
 const PARK = `

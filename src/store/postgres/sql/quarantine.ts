@@ -1,11 +1,11 @@
 // Keeps pointers to messages that can never be applied, and to refused definitions.
 
-import type { PoolClient } from 'pg'
 import type { SetAside } from '../../store.ts'
+import type { Statement } from '../exchange.ts'
 import { setAsideParameters } from './set-aside-parameters.ts'
 
-export async function quarantine(client: PoolClient, messages: readonly SetAside[]): Promise<void> {
-  if (messages.length > 0) await client.query(QUARANTINE, setAsideParameters(messages))
+export function quarantine(messages: readonly SetAside[]): Statement {
+  return { text: QUARANTINE, values: setAsideParameters(messages) }
 }
 
 const QUARANTINE = `
