@@ -1,7 +1,7 @@
 // The writer of the latency benchmark, a process of its own: numbered upserts at a steady pace, and when each was acknowledged.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { encodeMutation } from '../src/codec/avro.ts'
+import { encodeMutation } from '../src/codec/avro-encode.ts'
 import { frameSingleObject } from '../src/codec/framing.ts'
 import { createStamp, type Origin } from '../src/crdt/stamp.ts'
 import { createKafkaLog } from '../src/log/kafka/log.ts'

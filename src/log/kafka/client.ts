@@ -55,6 +55,8 @@ export function createClient({ connection, clientId, onLog }: ClientOptions): Ka
   const openSocket = createSocketFactory()
   const socketFactory: SocketFactory = (options) => {
     const socket = openSocket(options)
+    // Requests are small, and the next answer waits for each.
+    socket.setNoDelay(true)
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
     if (isClosed) socket.destroy(new Error('the client is closed'))
