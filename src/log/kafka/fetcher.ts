@@ -175,7 +175,8 @@ async function fetchFrom(
         topic,
         topicId: round.topicId,
         partitions: asked,
-        maxWaitMs: MAX_WAIT_MS,
+        // The first answer says at once that there is nothing new, where there is not.
+        maxWaitMs: turn === 1 ? 0 : MAX_WAIT_MS,
         maxBytes: FETCH_BYTES_MAX,
         partitionMaxBytes,
       }
