@@ -25,7 +25,7 @@ export interface NodeOptions {
   readonly emit: (event: NodeEvent) => void
   /** What is wrong with this worker's membership in its group; nothing, as a rule. */
   readonly checkMembership?: () => Promise<readonly Problem[]>
-  /** Bytes that a window may hold before reading waits; there are two. 40 MiB unless set. */
+  /** Bytes that a window may hold before reading waits; there are two. 24 MiB unless set. */
   readonly windowBytesMax?: number
   /** Parked messages that are judged again in one transaction. 10,000 unless set. */
   readonly rejudgeMessagesMax?: number
@@ -33,7 +33,7 @@ export interface NodeOptions {
   readonly checkEveryMs?: number
 }
 
-const WINDOW_BYTES_MAX = 40 * 1024 * 1024
+const WINDOW_BYTES_MAX = 24 * 1024 * 1024
 /** A kill loses at most so much work, and none of the outcome. */
 const REJUDGE_MESSAGES_MAX = 10_000
 const CHECK_EVERY_MS = 60_000
