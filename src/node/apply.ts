@@ -29,7 +29,7 @@ export async function applyMutations(context: Context, options: ApplyOptions): P
         refused.abort(state)
         return new Map()
       }
-      pipeline.assign([...partitions].every((partition) => !state.positions.has(partition)))
+      pipeline.assign()
       return new Map(partitions.map((partition) => [partition, state.positions.get(partition) ?? 0n]))
     },
   })

@@ -16,15 +16,13 @@ const SLOW_BATCH_MS = 10_000
  * folded longer is written less often. Measured with a million messages over 100,000 rows (bench/README.md).
  */
 const BACKLOG_MESSAGES = 100_000
-const HOLD_MS = 1_000
-/** The same where this node has nothing yet, and a crash would lose no more than this. */
-const HOLD_FRESH_MS = 10_000
+const HOLD_MS = 2_000
 /** Silence of the log after which nothing is held back any longer. */
 const SILENT_MS = 250
 
 export interface Pipeline {
-  /** A new assignment: what is known of partitions is forgotten. `isFresh`: none of them has been read before. */
-  assign(isFresh: boolean): void
+  /** A new assignment: what is known of partitions is forgotten. */
+  assign(): void
   add(chunk: Chunk): void
   /** True while a window is full and the store is at work: reading has to `settle`. */
   isFull(): boolean
@@ -146,7 +144,6 @@ export function createPipeline(context: Context, windowBytesMax: number): Pipeli
 /** How far the log is ahead of what has been read, and for how long a window may be held back for that. */
 function createBacklog() {
   const aheadByPartition = new Map<number, bigint>()
-  let isFresh = false
   let heldSince: number | null = null
   let silence: NodeJS.Timeout | null = null
 
@@ -162,9 +159,8 @@ function createBacklog() {
   }
 
   return {
-    assign(isNew: boolean): void {
+    assign(): void {
       aheadByPartition.clear()
-      isFresh = isNew
       release()
     },
     note({ partition, next, end }: Chunk): void {
@@ -175,7 +171,7 @@ function createBacklog() {
     isHeld(flush: () => void): boolean {
       if (!isFarBehind()) return false
       heldSince ??= performance.now()
-      if (performance.now() - heldSince > (isFresh ? HOLD_FRESH_MS : HOLD_MS)) return false
+      if (performance.now() - heldSince > HOLD_MS) return false
       if (silence === null) silence = setTimeout(flush, SILENT_MS)
       else silence.refresh()
       return true
