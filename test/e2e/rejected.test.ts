@@ -79,7 +79,7 @@ const MEDDLINGS: readonly Meddling[] = [
     name: 'a column that is gone',
     change: 'alter table spindexer.d_tracks rename column s_title to lost',
     undo: 'alter table spindexer.d_tracks rename column lost to s_title',
-    words: [/column title of row/, /"s_title".*does not exist.*SQLSTATE 42703/],
+    words: [/column title of row/, /s_title.*does not exist.*SQLSTATE 42703/],
   },
   {
     name: 'a uniqueness that two rows of the batch break',

@@ -168,10 +168,15 @@ describe.each([15, 18] as const)('applying, on Postgres %i', (version) => {
       upsert(1, { title: 'x', plays: 1n }, key),
       update(2, { plays: 2n }, key),
     ])
+    const wholes = [upsert(4, { title: null, plays: 4n }, 'c'), upsert(4, { title: 'x', plays: 4n }, 'd')]
     await write(...rows)
+    await write(...wholes)
     const places = () => bench.pool.query('select k_id, ctid, xmin, xmax from spindexer.d_tracks order by 1')
     const before = (await places()).rows
     await write(...rows)
+    await write(...wholes)
+    // Older than all that is there.
+    await write(upsert(3, { title: 'y', plays: 3n }, 'c'), upsert(3, { title: null, plays: 3n }, 'd'))
     expect((await places()).rows).toEqual(before)
   })
 

@@ -4,11 +4,11 @@ import type { PoolClient } from 'pg'
 import type { Catalogue } from '../../codec/catalogue.ts'
 import type { PackedFold } from '../../crdt/packed/fold.ts'
 import { copyRows, isWorthCopying } from './copy.ts'
-import { type Bundle, createBundle } from './exchange.ts'
+import { type Bundle, createBundle, type Statement } from './exchange.ts'
 import { type Chunk, chunksOf, foldToRows, type PackedRows } from './packed-rows.ts'
 import { chunkParameters } from './parameters.ts'
 import { settleTies } from './ties.ts'
-import { TIED_SETTING, upsertSql } from './upsert.ts'
+import { MEETINGS, upsertSql, weighed } from './upsert.ts'
 
 /**
  * Applies a fold behind the statements of `bundle`, and settles that. Ends early where `isStale` says, after those, that
@@ -46,7 +46,7 @@ async function upsertRows(bundle: Bundle, rows: PackedRows): Promise<void> {
   for (const chunk of chunksOf(rows)) await bundle.add(statementOf(chunk))
 }
 
-function statementOf(chunk: Chunk): { readonly text: string; readonly values: Buffer[] } {
+function statementOf(chunk: Chunk): Statement {
   return { text: upsertSql(chunk), values: chunkParameters(chunk) }
 }
 
@@ -56,17 +56,26 @@ async function settle(
   upserted: readonly PackedRows[],
   isStale = () => false,
 ): Promise<void> {
+  if (upserted.length === 0) return bundle.settle()
   let isTied = false
-  if (upserted.length > 0) {
-    await bundle.add({
-      text: `select current_setting('${TIED_SETTING}', true)`,
-      values: [],
-      onAnswer: (_count, [row]) => {
-        isTied = row?.[0] === 'yes'
-      },
-    })
+  let isMixed = false
+  const meetings: Statement = {
+    text: MEETINGS,
+    values: [],
+    onAnswer: (_count, [row]) => {
+      isTied = row?.[0] === 'yes'
+      isMixed = row?.[1] === 'yes'
+    },
   }
+  await bundle.add(meetings)
   await bundle.settle()
-  if (!isTied || isStale()) return
-  for (const rows of upserted) for (const chunk of chunksOf(rows)) await settleTies(client, chunk)
+  if (isStale()) return
+  if (isMixed) {
+    for (const rows of upserted)
+      for (const chunk of chunksOf(rows)) if (chunk.isPlain) await bundle.add(statementOf(weighed(chunk)))
+    await bundle.add(meetings)
+    await bundle.settle()
+  }
+  if (!isTied) return
+  for (const rows of upserted) for (const chunk of chunksOf(rows)) await settleTies(client, weighed(chunk))
 }

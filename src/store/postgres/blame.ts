@@ -78,12 +78,18 @@ async function findRow(client: PoolClient, set: PackedRows): Promise<FailedRow |
 /** The one column without which the row could be applied, or with which alone it cannot; null when there is none. */
 async function findColumn(client: PoolClient, row: PackedRows): Promise<PackedColumn | null> {
   const { table, columns, rows } = row
-  if ((await attempt(client, { ...row, columns: [] }, false)) !== null) return null
+  if ((await attempt(client, withColumns(row, []), false)) !== null) return null
   for (const column of columns) {
     if (!table.hasStamp(table.cellOf(rows[0]!, column.place))) continue
-    if ((await attempt(client, { ...row, columns: [column] }, false)) !== null) return column
+    if ((await attempt(client, withColumns(row, [column]), false)) !== null) return column
   }
   return null
+}
+
+/** As if the dataset had no others: what an upsert does to columns that a row does not have is left out too. */
+function withColumns(row: PackedRows, columns: readonly PackedColumn[]): PackedRows {
+  const byName = new Map(columns.map(({ column }) => [column.name, column]))
+  return { ...row, columns, dataset: { ...row.dataset, columns: byName } }
 }
 
 /** Null when the rows could be applied; whether they stay is `isKept`. Errors that are none of the data are thrown. */
