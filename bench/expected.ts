@@ -104,6 +104,17 @@ export async function checkRows(
   expectSame(`the digest of all rows of ${relation}`, rows[0].digest, String(expected.digest))
 }
 
+/** Our node's own counts: every message was merged, and none of them twice. */
+export async function checkCounts(client: ClientBase, messages: number): Promise<void> {
+  const { rows } = await client.query(
+    'select sum(consumed)::text as consumed, sum(merged)::text as merged from spindexer.positions',
+  )
+  expectSame('the messages that the node has counted', rows[0], {
+    consumed: String(messages),
+    merged: String(messages),
+  })
+}
+
 function expectSame(what: string, found: unknown, expected: unknown): void {
   const [is, should] = [found, expected].map((one) => JSON.stringify(one))
   if (is !== should) throw new Error(`${what}: it is ${is}, and should be ${should}`)

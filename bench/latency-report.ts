@@ -17,7 +17,13 @@ export interface Report {
   readonly columns: readonly string[]
   readonly rows: readonly (readonly string[])[]
   readonly notes: readonly string[]
-  readonly json: unknown
+  readonly json: {
+    readonly seconds: number
+    readonly intervalMs: number
+    readonly pollCores: number
+    readonly cores: number
+    readonly figures: readonly Figures[]
+  }
 }
 
 interface Percentiles {

@@ -17,9 +17,8 @@ import { type Report, type Turn, toReport } from './latency-report.ts'
 import type { Written } from './latency-writer.ts'
 import { measure } from './measure.ts'
 import { createNodeProcess } from './node-process.ts'
+import { cli, root } from './paths.ts'
 
-const root = join(import.meta.dirname, '..')
-const cli = join(root, 'src/cli/main.ts')
 const RATES = [10, 1_000, 10_000]
 /** Our turn and the bare client's, and again. */
 const ROUNDS = 2

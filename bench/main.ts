@@ -12,12 +12,23 @@ import { peerJars } from './runners/peer.ts'
 import { type Flags, type RunSection, type Section, type Services, say } from './section.ts'
 import { runCases } from './sections/cases.ts'
 import { runDisk } from './sections/disk.ts'
+import { runLatencies } from './sections/latencies.ts'
 import { runLimits } from './sections/limits.ts'
 import { runLong } from './sections/long.ts'
+import { runTargets } from './sections/targets.ts'
+import { runWriters } from './sections/writers.ts'
 
 /** In this order: a later one compares itself with figures of those before. */
 function chooseSections(flags: Flags): readonly RunSection[] {
-  return [runCases, runLimits, runDisk, ...(flags.longMessages > 0 ? [runLong] : [])]
+  return [
+    runCases,
+    runLimits,
+    runDisk,
+    ...(flags.longMessages > 0 ? [runLong] : []),
+    ...(flags.writerMessages > 0 ? [runWriters] : []),
+    ...(flags.latencySeconds > 0 ? [runLatencies] : []),
+    runTargets,
+  ]
 }
 
 async function main(): Promise<void> {

@@ -12,10 +12,9 @@ import { createTemporaryDir } from '../scripts/services/temporary-dir.ts'
 import { createLiveWriter } from './live-writer.ts'
 import { measure } from './measure.ts'
 import { createNodeProcess, type NodeProcess } from './node-process.ts'
+import { cli, root } from './paths.ts'
 import { expectedState, fillLog } from './produce.ts'
 
-const root = join(import.meta.dirname, '..')
-const cli = join(root, 'src/cli/main.ts')
 const TOPIC = 'parked'
 const LIMIT_MS = 2 * 3_600_000
 const REPORT_EVERY_MS = 20_000

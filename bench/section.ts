@@ -13,6 +13,10 @@ export interface Flags {
   readonly warmUp: number
   /** Messages of the long replay; 0: there is none. */
   readonly longMessages: number
+  /** Messages of each writer; 0: none writes. */
+  readonly writerMessages: number
+  /** Of each turn of the latency's measurement; 0: there is none. */
+  readonly latencySeconds: number
   readonly peer: 'debezium' | 'none'
   /** The folder of the real rows (`DATASET.jsonl.gz`) and which of them; null: that case is skipped. */
   readonly data: string | null

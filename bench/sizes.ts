@@ -9,9 +9,8 @@ import { startKafka } from '../scripts/services/kafka.ts'
 import { startPostgres } from '../scripts/services/postgres.ts'
 import { createTemporaryDir } from '../scripts/services/temporary-dir.ts'
 import { measure } from './measure.ts'
+import { cli, root } from './paths.ts'
 
-const root = join(import.meta.dirname, '..')
-const cli = join(root, 'src/cli/main.ts')
 const SUFFIX = '.jsonl.gz'
 const TIMESTAMP = '2022-11-01T00:00:00Z'
 

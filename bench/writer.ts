@@ -9,11 +9,9 @@ import { decodeMutation } from '../src/codec/avro.ts'
 import { findAvro } from '../src/codec/framing.ts'
 import { createKafkaLog } from '../src/log/kafka/log.ts'
 import { measure } from './measure.ts'
+import { cli, root } from './paths.ts'
 import { keyOf, toColumns } from './produce.ts'
 import type { WriterRun } from './writer-run.ts'
-
-const root = join(import.meta.dirname, '..')
-const cli = join(root, 'src/cli/main.ts')
 
 export interface WriterOptions {
   readonly messages: number
@@ -46,7 +44,8 @@ export interface WriterResults {
 const VARIANTS = ['kafkajs', 'kafkajs-5', 'session', 'append', 'publish'] as const
 type Variant = (typeof VARIANTS)[number]
 
-const WORDS: Readonly<Record<Variant, string>> = {
+/** What each is, for people. */
+export const WRITERS: Readonly<Record<Variant, string>> = {
   kafkajs: 'KafkaJS, ready-made bytes, one send at a time',
   'kafkajs-5': 'KafkaJS, ready-made bytes, 5 sends under way',
   session: 'session, from typed changes',
@@ -68,7 +67,7 @@ export async function measureWriter(options: WriterOptions): Promise<WriterResul
         const topic = `writer-${variant}-${run}`
         const one = await runVariant(variant, { ...options, brokers: kafka.brokers, topic, file })
         measured.get(variant)!.push(one)
-        onProgress(`run ${run + 1} of ${runs}: ${WORDS[variant]}: ${rate(messages / one.seconds)}`)
+        onProgress(`run ${run + 1} of ${runs}: ${WRITERS[variant]}: ${rate(messages / one.seconds)}`)
       }
     }
   } finally {
@@ -159,7 +158,7 @@ async function checkLog({ brokers, topic, messages, rows }: Run): Promise<void> 
 export function writerTable({ messages, cases }: WriterResults): string {
   const lines = cases.map(({ variant, messagesPerSecond, cpuSeconds, ratioToKafkaJs }) => {
     const cpu = Number.isNaN(cpuSeconds) ? '–' : `${((cpuSeconds / messages) * 1e6).toFixed(2)} s`
-    return `| ${WORDS[variant]} | ${rate(messagesPerSecond)} | ${ratioToKafkaJs.toFixed(2)} | ${cpu} |`
+    return `| ${WRITERS[variant]} | ${rate(messagesPerSecond)} | ${ratioToKafkaJs.toFixed(2)} | ${cpu} |`
   })
   const head = [
     '| writer | messages a second | against KafkaJS | its CPU a million |',

@@ -4,13 +4,21 @@ import { scatter } from '../scatter.ts'
 import type { Flags } from '../section.ts'
 import { type BenchCase, createBenchChange, createBenchDefinition, type Pass } from './case.ts'
 
-export function createUpdateRows({ messages, rows }: Pick<Flags, 'messages' | 'rows'>): BenchCase {
+/**
+ * `lastingEvery`: one message in so many is about a row of its own, so that the table tells whether any part of a log
+ * was left out that is so long that all its other rows are written again and again.
+ */
+export function createUpdateRows(
+  { messages, rows }: Pick<Flags, 'messages' | 'rows'>,
+  lastingEvery = Number.POSITIVE_INFINITY,
+): BenchCase {
+  const rowOf = (n: number) => (n % lastingEvery === 1 ? rows + n : scatter(n) % rows)
   const pass = (name: string, title: string, first: number): Pass => ({
     name,
     title,
     isMeasured: true,
     count: messages,
-    change: (n) => createBenchChange(first + n, scatter(first + n) % rows),
+    change: (n) => createBenchChange(first + n, rowOf(first + n)),
   })
   return {
     letter: 'a',

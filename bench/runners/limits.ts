@@ -4,6 +4,8 @@ import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import type { ClientBase } from 'pg'
+import { copyIn } from '../../src/store/postgres/copy-in.ts'
 import { withClient } from '../database.ts'
 import { measure } from '../measure.ts'
 import { root } from '../paths.ts'
@@ -55,12 +57,41 @@ export function copyLine(values: readonly (string | bigint | null)[]): string {
 
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' }
 
+/**
+ * Seconds until the server has taken `count` lines that come over a connection, as whoever loads from elsewhere has to
+ * send them; they are made before.
+ */
+export function copyOverConnection(
+  databaseUrl: string,
+  pieces: readonly Buffer[],
+  count: number,
+): Promise<number> {
+  return withClient(databaseUrl, async (client) => {
+    await createBareTable(client)
+    const began = performance.now()
+    await copyIn(client, 'copy bare from stdin', pieces)
+    const seconds = (performance.now() - began) / 1_000
+    const { rows } = await client.query('select count(*)::int as count from bare')
+    if (rows[0].count !== count) throw new Error(`COPY took ${rows[0].count} rows, not ${count}`)
+    return seconds
+  })
+}
+
+/** Lines in pieces of a size at which a connection is used well. */
+export function toPieces(lines: Iterable<string>): Buffer[] {
+  return [...inBlocks(lines)].map((block) => Buffer.from(block))
+}
+
+async function createBareTable(client: ClientBase): Promise<void> {
+  await client.query('drop table if exists bare')
+  await client.query('create table bare (id text, at bigint, plays bigint, title text)')
+  await client.query('checkpoint')
+}
+
 /** Seconds that the server takes to copy a file of `count` lines on its machine into a fresh table without an index. */
 export function copyBare(databaseUrl: string, file: string, count: number): Promise<number> {
   return withClient(databaseUrl, async (client) => {
-    await client.query('drop table if exists bare')
-    await client.query('create table bare (id text, at bigint, plays bigint, title text)')
-    await client.query('checkpoint')
+    await createBareTable(client)
     const began = performance.now()
     const { rowCount } = await client.query(`copy bare from '${file}'`)
     const seconds = (performance.now() - began) / 1_000

@@ -1,4 +1,4 @@
-// One run of our node, from outside: `node src/cli/main.ts run --until-end` as a process of its own.
+// One run of our node, from outside: `spindexer run --until-end` as a process of its own.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

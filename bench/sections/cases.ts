@@ -4,7 +4,7 @@ import { chooseCases } from '../cases/all.ts'
 import type { Pass } from '../cases/case.ts'
 import { createDatabase, dropDatabase, keepDatabase, withClient } from '../database.ts'
 import { oursBytes, peerBytes } from '../disk.ts'
-import { checkRows, type Expected, expectAfter } from '../expected.ts'
+import { checkCounts, checkRows, type Expected, expectAfter } from '../expected.ts'
 import { createTopics, type FilledCase } from '../fill.ts'
 import { marksOf, messagesOf } from '../marks.ts'
 import type { Measured } from '../runners/measured.ts'
@@ -120,9 +120,15 @@ async function check(services: Services, filled: FilledCase, checked: Checked): 
   const relation = `${side === 'ours' ? 'data' : 'public'}."${dataset.name}"`
   await withClient(url, async (client) => {
     await checkRows(client, relation, dataset, { expected, isWhole })
+    if (side === 'ours') await checkCounts(client, messagesUntil(benchCase.passes, pass))
     const bytes = await (side === 'ours' ? oursBytes : peerBytes)(client, dataset.name)
     services.figures.set(`bytes a row ${pass.name} ${side}`, bytes / expected.rows)
   })
+}
+
+/** Of a pass and all before it. */
+function messagesUntil(passes: readonly Pass[], until: Pass): number {
+  return passes.slice(0, passes.indexOf(until) + 1).reduce((sum, pass) => sum + messagesOf(pass), 0)
 }
 
 function toResult({ benchCase }: FilledCase, pass: Pass, runs: readonly Run[]): PassResult {

@@ -9,7 +9,14 @@ import { foldRows, type RowValues } from '../expected.ts'
 import { createTopics, type FilledCase } from '../fill.ts'
 import { changesOf, messagesOf } from '../marks.ts'
 import { changeToTime } from '../messages.ts'
-import { copyBare, copyLine, readBare, writeCopyFile } from '../runners/limits.ts'
+import {
+  copyBare,
+  copyLine,
+  copyOverConnection,
+  readBare,
+  toPieces,
+  writeCopyFile,
+} from '../runners/limits.ts'
 import { type Flags, type RunSection, type Services, say } from '../section.ts'
 import { median, showRates, showRatio } from '../stats.ts'
 
@@ -24,6 +31,7 @@ export const runLimits: RunSection = async (services, flags) => {
     read.push((await readBare(services, filled.oursTopic, messagesOf(pass!))).perSecond)
   }
   const copied = await copyRuns(services, flags, filled)
+  services.figures.set('copy over a connection', median(copied.overConnection))
   await sizePlainTable(services, filled)
   const ours = ['a1', 'a2'].map((name) => services.figures.get(`rate ${name} ours`))
   const row = (name: string, rates: readonly number[]) => [
@@ -36,26 +44,40 @@ export const runLimits: RunSection = async (services, flags) => {
     columns: ['', 'limit', 'a1 of it', 'a2 of it'],
     rows: [
       row('KafkaJS reading alone', read),
-      row('COPY into a bare table, a row a message, no index', copied),
+      row('COPY over a connection into a bare table, a row a message, no index', copied.overConnection),
+      row('the same from a file on the server’s machine', copied.fromFile),
     ],
     notes: [],
-    json: { bareReadPerSecond: read, copyPerSecond: copied },
+    json: {
+      bareReadPerSecond: read,
+      copyPerSecond: copied.overConnection,
+      copyFromFilePerSecond: copied.fromFile,
+    },
   }
 }
 
-async function copyRuns(services: Services, flags: Flags, filled: FilledCase): Promise<readonly number[]> {
+interface Copied {
+  readonly overConnection: readonly number[]
+  readonly fromFile: readonly number[]
+}
+
+async function copyRuns(services: Services, flags: Flags, filled: FilledCase): Promise<Copied> {
   const { dataset, benchCase } = filled
   const pass = benchCase.passes[0]!
   const file = await writeCopyFile(services, 'messages.copy', messageLines(filled))
   const url = await createDatabase(services.postgres.url, 'limits_copy', null)
-  const rates: number[] = []
+  const pieces = toPieces(messageLines(filled))
+  const overConnection: number[] = []
+  const fromFile: number[] = []
   for (let run = 0; run < flags.runs; run++) {
     say(`COPY of ${dataset.name}, run ${run + 1} of ${flags.runs}`)
-    rates.push(messagesOf(pass) / (await copyBare(url, file, messagesOf(pass))))
+    const count = messagesOf(pass)
+    overConnection.push(count / (await copyOverConnection(url, pieces, count)))
+    fromFile.push(count / (await copyBare(url, file, count)))
   }
   await dropDatabase(services.postgres.url, 'limits_copy')
   rmSync(file)
-  return rates
+  return { overConnection, fromFile }
 }
 
 function* messageLines({ dataset, benchCase }: FilledCase): Iterable<string> {

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { createUpdateRows } from '../cases/update-rows.ts'
 import { createDatabase, dropDatabase, withClient } from '../database.ts'
-import { checkRows, expectAfter } from '../expected.ts'
+import { checkCounts, checkRows, expectAfter } from '../expected.ts'
 import { createTopics, type FilledCase } from '../fill.ts'
 import { marksOf, messagesOf } from '../marks.ts'
 import { type OursMeasured, runOurs } from '../runners/ours.ts'
@@ -13,6 +13,8 @@ import { showRate, showRatio } from '../stats.ts'
 
 const LOOK_EVERY_MS = 100
 const TENTHS = 10
+/** Of the messages, the rows of which nothing else writes. */
+const LASTING_EVERY = 1_000
 
 /** How many messages were applied at a moment of performance.now(). */
 interface Reached {
@@ -22,13 +24,15 @@ interface Reached {
 
 export const runLong: RunSection = async (services, flags) => {
   const { longMessages } = flags
-  const benchCase = createUpdateRows({ messages: longMessages, rows: flags.rows })
+  const benchCase = createUpdateRows({ messages: longMessages, rows: flags.rows }, LASTING_EVERY)
   const filled = await createTopics(services, benchCase, 'long', false)
   await filled.append(benchCase.passes[0]!)
   const { measured, reached } = await runOnce(services, filled)
   const tenths = ratesByTenth(reached, messagesOf(benchCase.passes[0]!))
   const rate = messagesOf(benchCase.passes[0]!) / measured.seconds
   const peakShort = services.figures.get('peak MiB a1 ours')
+  services.figures.set('long tenths', tenths.at(-1)! / tenths[0]!)
+  services.figures.set('long peak MiB', measured.peakMiB)
   return {
     name: `Long replay: ${longMessages} messages over ${flags.rows} rows, ours alone, one run`,
     columns: ['', 'value', 'against'],
@@ -76,12 +80,10 @@ async function runOnce(
     ending.abort()
     await following
     const expected = expectAfter(benchCase, dataset, pass)
-    await withClient(databaseUrl, (client) =>
-      checkRows(client, `data."${dataset.name}"`, dataset, {
-        expected,
-        isWhole: true,
-      }),
-    )
+    await withClient(databaseUrl, async (client) => {
+      await checkRows(client, `data."${dataset.name}"`, dataset, { expected, isWhole: true })
+      await checkCounts(client, messagesOf(pass))
+    })
     return { measured, reached }
   } finally {
     ending.abort()

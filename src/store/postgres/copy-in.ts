@@ -2,7 +2,7 @@
 
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
-import type { Connection, PoolClient, Submittable } from 'pg'
+import type { ClientBase, Connection, Submittable } from 'pg'
 import { putWord } from './out.ts'
 
 /** What the driver's connection can do beside what its types say. */
@@ -26,7 +26,7 @@ const HEADER_BYTES = 5
  * Runs a COPY of what `pieces` gives, each made when the one before has left. Rejects with the server's error, with that
  * of the connection, or with what `pieces` throws.
  */
-export function copyIn(client: PoolClient, sql: string, pieces: Iterable<Buffer>): Promise<void> {
+export function copyIn(client: ClientBase, sql: string, pieces: Iterable<Buffer>): Promise<void> {
   return new Promise((resolve, reject) => {
     let isOver = false
     let failure: unknown = null
