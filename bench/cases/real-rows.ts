@@ -27,28 +27,36 @@ export function createRealRows(folder: string, name: string): BenchCase {
     count: rows.length,
     change: (n) => rows[n]!,
   }
-  const second: readonly Pass[] =
+  const perEdition = Math.floor(rows.length / SHARE_CHANGED)
+  /** Edition `e` changes the rows number `e`, `e + 10`, …, so that no two of them change the same ones. */
+  const editions = (name: string, title: string, first: number, count: number): Pass => ({
+    name,
+    title,
+    isMeasured: true,
+    count: count * perEdition,
+    change(n) {
+      const edition = first + Math.floor(n / perEdition)
+      const row = rows[(n % perEdition) * SHARE_CHANGED + edition]!
+      return edit(row, changed!, BigInt(rows.length + first * perEdition + n))
+    },
+  })
+  const later: readonly Pass[] =
     changed === null
       ? []
       : [
-          {
-            name: 'c2',
-            title: `a second edition: one column in every ${SHARE_CHANGED}th of these rows`,
-            isMeasured: true,
-            count: Math.ceil(rows.length / SHARE_CHANGED),
-            change: (n) => edit(rows[n * SHARE_CHANGED]!, changed, BigInt(rows.length + n)),
-          },
+          editions('c2', `a second edition: one column in every ${SHARE_CHANGED}th of these rows`, 0, 1),
+          editions('c3', `${SHARE_CHANGED - 1} more editions, each of other rows`, 1, SHARE_CHANGED - 1),
         ]
   return {
     letter: 'c',
     definition,
-    passes: [first, ...second],
+    passes: [first, ...later],
     isPeerEqual: true,
     notes: [
       `c: one dataset (${name}), because the peer writes one table a topic; times and JSON, if any, are plain text for it.`,
       ...(changed === null
-        ? [`c: ${name} has no column of numbers or texts beside its key, so there is no second edition.`]
-        : ['c2: ours is sent that one column, the peer, which has no partial updates, the whole row.']),
+        ? [`c: ${name} has no column of numbers or texts beside its key, so there are no later editions.`]
+        : ['c2, c3: ours is sent that one column, the peer, which has no partial updates, the whole row.']),
     ],
   }
 }
