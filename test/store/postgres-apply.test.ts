@@ -136,6 +136,7 @@ describe.each([15, 18] as const)('applying, on Postgres %i', (version) => {
         [[whole(1)], [remove(2), upsert(3, { title: 'x' })]],
         [null, null],
       ],
+      ['an absent cell of a newer row', [[upsert(3, { plays: 3n })], [whole(2)]], [2, null]],
       ['duplicates', [[whole(1)], [whole(1)]], [null, null]],
     ]
   it.each(EDGES)('%s', async (_, groups, expected) => {
@@ -170,7 +171,7 @@ describe.each([15, 18] as const)('applying, on Postgres %i', (version) => {
     ])
     const wholes = [upsert(4, { title: null, plays: 4n }, 'c'), upsert(4, { title: 'x', plays: 4n }, 'd')]
     await write(...rows)
-    await write(...wholes)
+    await write(...wholes, update(5, { plays: 5n }, 'd'))
     const places = () => bench.pool.query('select k_id, ctid, xmin, xmax from spindexer.d_tracks order by 1')
     const before = (await places()).rows
     await write(...rows)

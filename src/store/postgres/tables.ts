@@ -5,8 +5,8 @@ import { keyColumnOf, primaryKeyOf, quote, stampColumnOf, tableOf, valueColumnOf
 import { sqlTypeOf } from './types.ts'
 
 /**
- * SQL for the base table. `tied` is only ever set within a transaction (see upsert.ts). Pages are left with room, so that
- * an updated row stays on its page and no index is touched.
+ * SQL for the base table. Where a cell's stamp is, stamps.ts says. Pages are left with room, so that an updated row stays
+ * on its page and no index is touched. (Tables made before have a column `tied`, which nothing uses any more.)
  */
 export function createTableSql(dataset: Dataset): string {
   const key = dataset.key.map(
@@ -14,7 +14,7 @@ export function createTableSql(dataset: Dataset): string {
   )
   const keyNames = dataset.key.map(({ name }) => keyColumnOf(name)).join(', ')
   return `create table ${tableOf(dataset.name)} (
-  ${[...key, 'alive uuid', 'dead uuid', 'tied boolean', ...[...dataset.columns.values()].flatMap(columnPair)].join(',\n  ')},
+  ${[...key, 'alive uuid', 'dead uuid', ...[...dataset.columns.values()].flatMap(columnPair)].join(',\n  ')},
   constraint ${primaryKeyOf(dataset.name)} primary key (${keyNames})
 ) with (fillfactor = 85)`
 }

@@ -46,7 +46,9 @@ function wholeSql(chunk: Chunk): string {
   const stamps = pairs.map(([, stamp]) => `, t.${stamp}`).join('')
   const least = `least(t.alive${stamps})`
   const areThere = pairs.map(([value, stamp]) => `(t.${value} is not null or t.${stamp} is not null)`)
-  const areSame = pairs.map(([value]) => `e.${value} is not distinct from t.${value}`)
+  const areSame = pairs.map(
+    ([value, stamp]) => `(t.${stamp} > e.alive or e.${value} is not distinct from t.${value})`,
+  )
   const and = (conditions: readonly string[]): string => conditions.map((one) => ` and ${one}`).join('')
   return `merge into ${tableOf(dataset.name)} as t using ${unnestSql(chunk)} on ${sameKeySql(dataset)}
 when matched and e.alive > coalesce(greatest(t.alive, t.dead${stamps}), ${NO_STAMP}) then update set ${setWhole(columns)}

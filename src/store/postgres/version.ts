@@ -4,9 +4,10 @@ import type { PoolClient } from 'pg'
 import type { StoreRefusal } from '../store.ts'
 import { sql as bookkeeping } from './migrations/0001-bookkeeping.ts'
 import { sql as cures } from './migrations/0002-cures.ts'
+import { sql as impliedStamps } from './migrations/0003-implied-stamps.ts'
 
 /** Numbered from 1 in this order. Never changed once released, only added to. */
-export const MIGRATIONS: readonly string[] = [bookkeeping, cures]
+export const MIGRATIONS: readonly string[] = [bookkeeping, cures, impliedStamps]
 
 /** The newest migration in the database; 0 when it has none. */
 export async function readVersion(client: PoolClient): Promise<number> {
