@@ -19,6 +19,12 @@ export function changeToTime(change: Change): bigint {
   return BEGAN_NS + change.number
 }
 
+/** What our message of a change holds beside its columns: stamp, number, operation, dataset, key. */
+export function messageFields(dataset: Dataset, change: Change): readonly string[] {
+  const stamp = createStamp(changeToTime(change), ORIGIN)
+  return [stamp, String(change.number), change.operation, dataset.name, ...change.key]
+}
+
 export function createOursEncoder(dataset: Dataset): Encode {
   const names = [...dataset.columns.keys()]
   return (change) => {
