@@ -84,7 +84,9 @@ export function toPieces(lines: Iterable<string>): Buffer[] {
 
 async function createBareTable(client: ClientBase): Promise<void> {
   await client.query('drop table if exists bare')
-  await client.query('create table bare (id text, at bigint, plays bigint, title text)')
+  await client.query(
+    'create table bare (stamp uuid, seq bigint, operation text, dataset text, id text, plays bigint, title text)',
+  )
   await client.query('checkpoint')
 }
 

@@ -73,14 +73,14 @@ const TARGETS: readonly Target[] = [
   },
   {
     what: 'bytes a row after a1, against a plain table',
-    value: (figure) => figure('bytes a row a1 ours') / figure('bytes a row plain'),
+    value: (figure) => figure('bytes a row a1 ours') / figure('bytes a row plain a1'),
     least: 2,
     aim: 1.5,
     isCeiling: true,
   },
   {
-    what: 'bytes a row after a2, against a plain table',
-    value: (figure) => figure('bytes a row a2 ours') / figure('bytes a row plain'),
+    what: 'bytes a row after a2, against a plain table whose rows were updated too',
+    value: (figure) => figure('bytes a row a2 ours') / figure('bytes a row plain a2'),
     least: 2,
     aim: 1.5,
     isCeiling: true,
