@@ -1,8 +1,8 @@
 // The answer to a fetch, as chunks of a bounded number of records, decompressed only when somebody takes them.
 
 import type { LogEvent } from '../log.ts'
-import { checkBatch, createRecordReader, readBatches } from './batch.ts'
-import { decompressRecords } from './compression.ts'
+import { type Batch, checkBatch, createRecordReader, readBatches } from './batch.ts'
+import { BATCH_BYTES_MAX, decompressRecords } from './compression.ts'
 import { RecordIndex } from './record-index.ts'
 
 /** What a broker answered for one partition to a fetch at `from`. */
@@ -46,11 +46,12 @@ export async function* answerToChunks(answer: Answer): AsyncGenerator<Chunk> {
     bytes = 0
     return chunk
   }
-  for (const batch of readBatches(answer.bytes, place)) {
-    checkBatch(batch, place)
+  const batches = readBatches(answer.bytes, place)
+  let ahead: Promise<Buffer | null> | null = null
+  for (const [i, batch] of batches.entries()) {
+    const opened: Buffer | null = (await ahead) ?? (await openBatch(batch, place, BATCH_BYTES_MAX))
+    ahead = openAhead(batches[i + 1], place)
     if (!batch.isControl) {
-      const name = () => `the record batch at offset ${batch.baseOffset} of ${place}`
-      const opened = await decompressRecords(batch.codec, batch.records, name)
       const reader = createRecordReader(batch, opened, answer.from)
       bytes += opened?.length ?? 0
       while (reader.readInto(records, CHUNK_RECORDS_MAX)) {
@@ -63,3 +64,25 @@ export async function* answerToChunks(answer: Answer): AsyncGenerator<Chunk> {
   }
   if (next > from || answer.from === next) yield cut()
 }
+
+/** The records of a batch; null when they do not open within `sizeMax` bytes. Throws for one that is damaged. */
+async function openBatch(batch: Batch, place: string, sizeMax: number): Promise<Buffer | null> {
+  checkBatch(batch, place)
+  if (batch.isControl) return null
+  const name = () => `the record batch at offset ${batch.baseOffset} of ${place}`
+  return decompressRecords(batch.codec, batch.records, name, sizeMax)
+}
+
+/** Of a batch that is opened while the one before is being read: two of the greatest would be too much memory. */
+const AHEAD_BYTES_MAX = 4 * 1024 * 1024
+
+/** Opens a batch off this thread before its turn; null, or a promise of it, when it has to be opened then. */
+function openAhead(batch: Batch | undefined, place: string): Promise<Buffer | null> | null {
+  if (batch === undefined || batch.isControl || batch.codec === NOT_COMPRESSED) return null
+  const opened = openBatch(batch, place, AHEAD_BYTES_MAX)
+  // What is wrong with it is said when its turn comes, if it does.
+  opened.catch(() => {})
+  return opened
+}
+
+const NOT_COMPRESSED = 0

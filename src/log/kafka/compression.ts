@@ -21,7 +21,7 @@ const CODECS: readonly { readonly name: string; readonly open: Open }[] = [
 ]
 
 /**
- * Decompresses the records of a batch. Null when they are more than `BATCH_BYTES_MAX` bytes, or the bytes do not open,
+ * Decompresses the records of a batch. Null when they are more than `sizeMax` bytes, or the bytes do not open,
  * though their checksum is right: a broker takes some that no decoder need open (an LZ4 offset of 0), and one such
  * batch must not stop every node for good. Takes whatever Kafka's own consumer takes. Throws for a codec that is
  * unknown, which a later Kafka may have, and for want of memory: neither says anything of the bytes.
@@ -30,6 +30,7 @@ export async function decompressRecords(
   codec: number,
   bytes: Buffer,
   batchName: () => string,
+  sizeMax = BATCH_BYTES_MAX,
 ): Promise<Buffer | null> {
   const known = CODECS[codec]
   if (known === undefined) {
@@ -39,7 +40,7 @@ export async function decompressRecords(
     )
   }
   try {
-    return await known.open(bytes, BATCH_BYTES_MAX)
+    return await known.open(bytes, sizeMax)
   } catch (error) {
     if (isAboutBytes(error)) return null
     throw new Error(`${batchName()} could not be opened (${known.name}): ${(error as Error).message}`, {
