@@ -1,8 +1,9 @@
 // The command line of the benchmark.
 
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { CASE_LETTERS } from './cases/all.ts'
+import { resultsDir } from './paths.ts'
 import type { Flags } from './section.ts'
 
 /** Throws for what it does not know, naming what it would take. */
@@ -20,6 +21,7 @@ export function readFlags(args: readonly string[]): Flags {
       'latency-seconds': { type: 'string', default: '20' },
       peer: { type: 'string', default: 'debezium' },
       data: { type: 'string' },
+      json: { type: 'string', default: join(resultsDir, 'latest.json') },
       dataset: { type: 'string', default: 'nfts_collectors' },
     },
   })
@@ -36,6 +38,7 @@ export function readFlags(args: readonly string[]): Flags {
     writerMessages: toCount('writer-messages', values['writer-messages'], 0),
     latencySeconds: toCount('latency-seconds', values['latency-seconds'], 0),
     peer: values.peer,
+    json: resolve(values.json),
     data: values.data === undefined ? null : resolve(values.data),
     dataset: values.dataset,
   }

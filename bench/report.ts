@@ -3,9 +3,9 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { arch, cpus, platform, totalmem } from 'node:os'
-import { join } from 'node:path'
+import { dirname } from 'node:path'
 import { kafkaVersion, postgresVersions, registryVersion } from '../scripts/services/versions.ts'
-import { resultsDir, root } from './paths.ts'
+import { root } from './paths.ts'
 import type { Flags, Section } from './section.ts'
 
 /** What the figures belong to: they mean little elsewhere, and ratios only within one run. */
@@ -52,8 +52,7 @@ export function writeResults(flags: Flags, began: Date, sections: readonly Secti
     flags: { ...flags, cases: [...flags.cases] },
     sections,
   }
-  mkdirSync(resultsDir, { recursive: true })
-  const file = join(resultsDir, 'latest.json')
-  writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`)
-  return file
+  mkdirSync(dirname(flags.json), { recursive: true })
+  writeFileSync(flags.json, `${JSON.stringify(results, null, 2)}\n`)
+  return flags.json
 }

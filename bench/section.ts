@@ -18,6 +18,8 @@ export interface Flags {
   /** Of each turn of the latency's measurement; 0: there is none. */
   readonly latencySeconds: number
   readonly peer: 'debezium' | 'none'
+  /** The file that all figures go to. */
+  readonly json: string
   /** The folder of the real rows (`DATASET.jsonl.gz`) and which of them; null: that case is skipped. */
   readonly data: string | null
   readonly dataset: string
