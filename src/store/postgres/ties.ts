@@ -39,7 +39,7 @@ export async function settleTies(client: PoolClient, chunk: Chunk): Promise<void
   if (winners.size > 0) await writeWinners(client, chunk, winners)
 }
 
-/** By place in the chunk, from 1; `for update`, because a row without anything newer was not locked by the upsert. */
+/** By place in the chunk, from 1. The upsert has locked these rows, each in its turn. */
 function tiedRowsSql(chunk: Chunk): string {
   const { dataset, columns } = chunk
   const list = selectList(
@@ -49,7 +49,7 @@ function tiedRowsSql(chunk: Chunk): string {
   const ties = columns.map((column) => `(${cellSql(chunk, column).ties})`)
   return `select e.number::text, ${list}
 from ${unnestSql(chunk, 'number')} join ${tableOf(dataset.name)} as t on ${sameKeySql(dataset)}
-where ${ties.join(' or ')} order by e.number for update of t`
+where ${ties.join(' or ')} order by e.number`
 }
 
 async function writeWinners(

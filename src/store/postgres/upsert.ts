@@ -82,13 +82,15 @@ function weighedSql(chunk: Chunk): string {
     ...cells.flatMap((cell) => setNamed(cell, alive, hasDead)),
     ...others.flatMap((column) => setOther(column, alive, hasAlive, hasDead)),
   ]
-  const ties = cells.map(({ ties }) => ties)
-  const noteTies = `when matched and case when ${ties.join('\n    or ')}
+  const ties = cells.map(({ ties }) => ties).join('\n    or ')
+  const noteTies = `when matched and case when ${ties}
   then set_config('${TIED}', 'yes', true) is null else false end then do nothing\n`
+  // A row with ties alone is locked in its turn, as all others: later it may be another worker's, who waits for ours.
+  const lockTies = `when matched and (${ties}) then update set alive = t.alive\n`
   return `merge into ${tableOf(dataset.name)} as t using ${unnestSql(chunk)} on ${sameKeySql(dataset)}
-${ties.length > 0 ? noteTies : ''}when matched and (${rises.join('\n    or ')}) then update set
+${cells.length > 0 ? noteTies : ''}when matched and (${rises.join('\n    or ')}) then update set
     ${sets.join(',\n    ')}
-when not matched then ${insertSql(chunk)}`
+${cells.length > 0 ? lockTies : ''}when not matched then ${insertSql(chunk)}`
 }
 
 /** `unnest($1::text[], …) as e ("k_…", alive, dead, "c_…", "s_…", …)`: the FROM item for `chunkParameters`. */
