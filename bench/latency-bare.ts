@@ -3,6 +3,7 @@
 import { connect as connectPlain } from 'node:net'
 import { connect as connectSecure } from 'node:tls'
 import { Kafka, logLevel } from 'kafkajs'
+import { registerZstd } from './kafkajs-zstd.ts'
 import { monotonicMs } from './latency-clock.ts'
 
 /** By offset, from the first that is expected: when it was handed over, in ms of the machine's monotonic clock. */
@@ -11,6 +12,7 @@ export interface Consumed {
 }
 
 const [brokers, topic, first, count] = process.argv.slice(2) as [string, string, string, string]
+registerZstd()
 const kafka = new Kafka({
   brokers: brokers.split(','),
   logLevel: logLevel.NOTHING,
