@@ -3,6 +3,7 @@
 import type { Duplex } from 'node:stream'
 import type { Connection, PoolClient, Submittable } from 'pg'
 import { createOut, type Out, putHalf, putWord, reserve } from './out.ts'
+import { forgetNames, isNameLost, keepNames, type Naming, nameStatements } from './prepared.ts'
 
 /** Texts are parameters in text format, buffers in binary. Answers come as text. */
 export interface Statement {
@@ -28,18 +29,26 @@ interface ExchangeQuery extends Submittable {
 export function exchange(client: PoolClient, statements: readonly Statement[]): Promise<void> {
   if (statements.length === 0) return Promise.resolve()
   return new Promise((resolve, reject) => {
+    const texts = statements.map(({ text }) => text)
+    const namings = nameStatements(client, texts)
     let answered = 0
     let rows: (readonly (string | null)[])[] = []
     const query: ExchangeQuery = {
-      submit: (connection) => send(connection, statements),
+      submit: (connection) => send(connection, statements, namings),
       handleDataRow: ({ fields }) => void rows.push(fields),
       handleCommandComplete({ text }) {
         const { onAnswer } = statements[answered++]!
         onAnswer?.(Number(/\d+$/.exec(text)?.[0] ?? 0), rows)
         rows = []
       },
-      handleError: reject,
-      handleReadyForQuery: resolve,
+      handleError(error) {
+        if (isNameLost(error)) forgetNames(client)
+        reject(error)
+      },
+      handleReadyForQuery() {
+        if (answered === statements.length) keepNames(client, texts, namings)
+        resolve()
+      },
     }
     client.query(query)
   })
@@ -88,17 +97,19 @@ const SYNC = 0x53
 /** Above this a value is written as it is, rather than copied. */
 const COPIED_BYTES_MAX = 4_096
 
-function send({ stream }: Connection, statements: readonly Statement[]): void {
+function send({ stream }: Connection, statements: readonly Statement[], namings: readonly Naming[]): void {
   stream.cork()
   const out = createOut(8_192)
-  for (const statement of statements) {
-    message(out, PARSE, () => {
-      // The unnamed statement: names would not survive the poolers that give a connection to one transaction at a time.
-      putText(out, '')
-      putText(out, statement.text)
-      putShort(out, 0)
-    })
-    bind(stream, out, statement.values)
+  for (const [i, { text, values }] of statements.entries()) {
+    const { name, isNew } = namings[i]!
+    if (isNew) {
+      message(out, PARSE, () => {
+        putText(out, name)
+        putText(out, text)
+        putShort(out, 0)
+      })
+    }
+    bind(stream, out, name, values)
     message(out, EXECUTE, () => {
       putText(out, '')
       putLength(out, 0)
@@ -109,17 +120,18 @@ function send({ stream }: Connection, statements: readonly Statement[]): void {
   stream.uncork()
 }
 
-function bind(stream: Duplex, out: Out, values: Statement['values']): void {
+function bind(stream: Duplex, out: Out, name: string, values: Statement['values']): void {
   const sizes = values.map((value) => (typeof value === 'string' ? Buffer.byteLength(value) : value.length))
   reserve(out, 1)
   out.bytes[out.at++] = BIND
-  const fixed = 4 + 2 + 2 + 2 * values.length + 2 + 4 * values.length + 2
+  const fixed = 4 + 1 + name.length + 1 + 2 + 2 * values.length + 2 + 4 * values.length + 2
   putLength(
     out,
     sizes.reduce((sum, size) => sum + size, fixed),
   )
-  // No name for the portal, none for the statement.
-  putShort(out, 0)
+  // No name for the portal.
+  putText(out, '')
+  putText(out, name)
   putShort(out, values.length)
   for (const value of values) putShort(out, typeof value === 'string' ? 0 : 1)
   putShort(out, values.length)

@@ -22,6 +22,7 @@ import { setLockTimeout, takeDefinitions } from './define.ts'
 import { isDataError, isKeyTaken, isLockTimeout } from './errors.ts'
 import { createBundle } from './exchange.ts'
 import { inTransaction, READ_SNAPSHOT, settings, WRITE } from './pool.ts'
+import { isNameLost } from './prepared.ts'
 import { countOrigins } from './sql/count-origins.ts'
 import { describeHolders, lockHolders } from './sql/lock-holders.ts'
 import { movePositions } from './sql/move-positions.ts'
@@ -117,7 +118,7 @@ async function retryTaken<T>(attempt: () => Promise<T>): Promise<T> {
     try {
       return await attempt()
     } catch (error) {
-      if (!isKeyTaken(error) || tries === TAKEN_TRIES) throw error
+      if (!(isKeyTaken(error) || isNameLost(error)) || tries === TAKEN_TRIES) throw error
     }
   }
 }
