@@ -3,11 +3,12 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { LogRecord } from '../../src/codec/record.ts'
-import { createRecordReader, readBatches } from '../../src/log/kafka/batch.ts'
+import { readBatches } from '../../src/log/kafka/batch.ts'
 import { recordSizeMax, writeBatch } from '../../src/log/kafka/batch-write.ts'
 import { answerNext, answerToChunks } from '../../src/log/kafka/chunks.ts'
 import { crc32c } from '../../src/log/kafka/crc32c.ts'
 import { RecordIndex } from '../../src/log/kafka/record-index.ts'
+import { createRecordReader } from '../../src/log/kafka/record-reader.ts'
 import type { NewRecord } from '../../src/log/log.ts'
 import { announceSeed, seeded } from '../support/seed.ts'
 

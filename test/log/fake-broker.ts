@@ -1,12 +1,13 @@
 // Brokers in memory that keep Kafka's rules for producers with numbers, lose connections, and answer as a test decides.
 
 import type { LogRecord } from '../../src/codec/record.ts'
-import { checkBatch, createRecordReader, readBatches } from '../../src/log/kafka/batch.ts'
+import { checkBatch, readBatches } from '../../src/log/kafka/batch.ts'
 import type { KafkaClient } from '../../src/log/kafka/client.ts'
 import { decompressRecords } from '../../src/log/kafka/compression.ts'
 import type { ProducedPartition } from '../../src/log/kafka/exchange.ts'
 import type { Broker, Exchange } from '../../src/log/kafka/kafkajs.ts'
 import { RecordIndex } from '../../src/log/kafka/record-index.ts'
+import { createRecordReader } from '../../src/log/kafka/record-reader.ts'
 
 /**
  * What becomes of a request: it is answered; its connection is lost before it, or behind it, with all that wait there

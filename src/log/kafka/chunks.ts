@@ -1,9 +1,10 @@
 // The answer to a fetch, as chunks of a bounded number of records, decompressed only when somebody takes them.
 
 import type { LogEvent } from '../log.ts'
-import { type Batch, checkBatch, createRecordReader, readBatches } from './batch.ts'
+import { type Batch, checkBatch, readBatches } from './batch.ts'
 import { BATCH_BYTES_MAX, decompressRecords } from './compression.ts'
 import { RecordIndex } from './record-index.ts'
+import { createRecordReader } from './record-reader.ts'
 
 /** What a broker answered for one partition to a fetch at `from`. */
 export interface Answer {

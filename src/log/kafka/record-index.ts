@@ -2,6 +2,7 @@
 
 import type { Header, LogRecord, RecordCursor, Records } from '../../codec/record.ts'
 import type { Batch } from './batch.ts'
+import { type ByteCursor, readVarint } from './varint.ts'
 
 /** Per record: where its key is and how long (-1: none), the same of its value, its headers, its offset in the batch. */
 const WIDTH = 6
@@ -158,37 +159,9 @@ function readHeaders(bytes: Buffer, start: number): readonly Header[] {
   return headers
 }
 
-/** Reading where everything is known to be there. */
-export interface ByteCursor {
-  readonly bytes: Buffer
-  at: number
-}
-
 function readPart(cursor: ByteCursor): Buffer {
   const length = Math.max(0, readVarint(cursor))
   const part = cursor.bytes.subarray(cursor.at, cursor.at + length)
   cursor.at += length
   return part
-}
-
-/** What `readVarint` gives for a number that is not there or too long. No length, count or offset is as small. */
-export const NO_NUMBER = Number.NEGATIVE_INFINITY
-
-/** A zigzag varint of 32 bits, as lengths and offsets within a batch are; NO_NUMBER when it is none. */
-export function readVarint(cursor: ByteCursor): number {
-  const { bytes } = cursor
-  let at = cursor.at
-  let byte = bytes[at++]!
-  if (byte < 0x80) {
-    cursor.at = at
-    return (byte >>> 1) ^ -(byte & 1)
-  }
-  let value = byte & 0x7f
-  for (let shift = 7; byte >= 0x80; shift += 7) {
-    if (shift > 28 || at >= bytes.length) return NO_NUMBER
-    byte = bytes[at++]!
-    value |= (byte & 0x7f) << shift
-  }
-  cursor.at = at
-  return (value >>> 1) ^ -(value & 1)
 }
