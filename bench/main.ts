@@ -31,8 +31,7 @@ function chooseSections(flags: Flags): readonly RunSection[] {
   ]
 }
 
-async function main(): Promise<void> {
-  const flags = readFlags(process.argv.slice(2))
+async function main(flags: Flags): Promise<void> {
   const began = new Date()
   const sections: Section[] = []
   await withServices(flags, async (services) => {
@@ -70,4 +69,16 @@ async function withServices(flags: Flags, work: (services: Services) => Promise<
   }
 }
 
-await main()
+/** Null, and words for whoever typed them, where the flags are wrong. */
+function flagsOrWords(): Flags | null {
+  try {
+    return readFlags(process.argv.slice(2))
+  } catch (error) {
+    console.error(`${(error as Error).message}\nbench/README.md has all flags.`)
+    process.exitCode = 2
+    return null
+  }
+}
+
+const flags = flagsOrWords()
+if (flags !== null) await main(flags)

@@ -4,6 +4,7 @@ import avro from 'avsc'
 import { encodeMutation } from '../src/codec/avro-encode.ts'
 import type { ColumnType, Dataset } from '../src/codec/catalogue.ts'
 import { frameConfluent, frameSingleObject } from '../src/codec/framing.ts'
+import { AVRO_LONG } from '../src/codec/mutation-schema.ts'
 import { createStamp, type Origin } from '../src/crdt/stamp.ts'
 import type { NewRecord } from '../src/log/log.ts'
 import type { Change } from './cases/case.ts'
@@ -61,7 +62,7 @@ function peerType(type: ColumnType): string {
 
 /** What a change leaves out is null for the peer, which cannot tell the two apart. */
 export function createPeerEncoder(dataset: Dataset, schemaId: number): Encode {
-  const type = avro.Type.forSchema(JSON.parse(peerSchema(dataset)), { registry: { long: LONG } })
+  const type = avro.Type.forSchema(JSON.parse(peerSchema(dataset)), { registry: { long: AVRO_LONG } })
   const keys = dataset.key.map(({ name }) => name)
   const names = [...dataset.columns.keys()]
   return (change) => {
@@ -72,16 +73,3 @@ export function createPeerEncoder(dataset: Dataset, schemaId: number): Encode {
     return { partition: 0, key, value: frameConfluent(schemaId, type.toBuffer(row)) }
   }
 }
-
-const LONG = avro.types.LongType.__with({
-  fromBuffer: (buffer: Buffer) => buffer.readBigInt64LE(),
-  toBuffer: (long: bigint) => {
-    const buffer = Buffer.alloc(8)
-    buffer.writeBigInt64LE(long)
-    return buffer
-  },
-  fromJSON: BigInt,
-  toJSON: String,
-  isValid: (long: unknown) => typeof long === 'bigint' && BigInt.asIntN(64, long) === long,
-  compare: (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0),
-})

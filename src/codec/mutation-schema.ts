@@ -19,7 +19,8 @@ export interface AvscMutation {
   readonly columns: Readonly<Record<string, AvscUnion>>
 }
 
-const LONG = avro.types.LongType.__with({
+/** avsc's long as a bigint: its own is a number, which loses what is beyond 2^53. */
+export const AVRO_LONG = avro.types.LongType.__with({
   fromBuffer: (buffer: Buffer) => buffer.readBigInt64LE(),
   toBuffer: (long: bigint) => {
     const buffer = Buffer.alloc(8)
@@ -33,7 +34,7 @@ const LONG = avro.types.LongType.__with({
 })
 
 export const MUTATION_TYPE = avro.Type.forSchema(JSON.parse(MUTATION_SCHEMA), {
-  registry: { long: LONG },
+  registry: { long: AVRO_LONG },
   wrapUnions: true,
 })
 

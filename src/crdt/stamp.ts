@@ -50,6 +50,11 @@ export function wordsToStamp(words: Uint32Array, at = 0): Stamp {
   return text as Stamp
 }
 
+/** Word number `i`, 0 to 3, of a stamp: 32 bits, unsigned. */
+export function stampWord(stamp: Stamp, i: number): number {
+  return Number.parseInt(stamp.slice(8 * i, 8 * i + 8), 16)
+}
+
 /** Nanoseconds since 1970. */
 export function stampToTime(stamp: Stamp): bigint {
   return BigInt(`0x${stamp.slice(0, 16)}`)

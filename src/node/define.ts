@@ -6,7 +6,7 @@ import type { DefinitionStep } from '../store/store.ts'
 import { explainLost } from './apply.ts'
 import { type Context, type Outcome, STOPPED } from './context.ts'
 import { pause, waitOf } from './retry.ts'
-import { type Chunk, lastRecordOf } from './window.ts'
+import { type Chunk, toLastRecord } from './window.ts'
 
 /**
  * Runs until the signal is aborted or the state was moved by somebody else. `onCurrent` is called once the definitions
@@ -68,7 +68,7 @@ function toStep(
     identity,
     from,
     catalogue: judged.catalogue,
-    last: lastRecordOf(records),
+    last: toLastRecord(records.at(-1)),
     taken: judged.taken,
     controls: judged.controls,
     refused: judged.refused,

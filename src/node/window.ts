@@ -6,7 +6,7 @@ import type { LogRecord, RecordCursor } from '../codec/record.ts'
 import type { Judge, Verdict } from '../codec/verdict.ts'
 import type { Mutation } from '../crdt/mutation.ts'
 import type { PackedFold } from '../crdt/packed/fold.ts'
-import { maxStamp, type Stamp, wordsToStamp } from '../crdt/stamp.ts'
+import { maxStamp, type Stamp, stampWord, wordsToStamp } from '../crdt/stamp.ts'
 import { recordHash } from '../log/hash.ts'
 import type { LogEvent } from '../log/log.ts'
 import type {
@@ -36,8 +36,6 @@ export interface Window {
   isEmpty(): boolean
   /** An estimate of the memory that the window holds. */
   bytes(): number
-  /** Messages so far. */
-  messages(): number
   toBatch(identity: LogIdentity): Batch
 }
 
@@ -55,7 +53,6 @@ export function createWindow({ catalogue, judge, direct, rows }: WindowOptions):
   const origins = createOriginCounts()
   const parked: ParkedMessage[] = []
   const quarantined: SetAside[] = []
-  let messages = 0
 
   const countStrictly = (step: Mutable<PartitionStep>, record: LogRecord, verdict: Verdict): void => {
     if (verdict.type === 'control') {
@@ -111,12 +108,10 @@ export function createWindow({ catalogue, judge, direct, rows }: WindowOptions):
       step.merged += merged
       if (merged > 0) step.newestStamp = maxStamp(step.newestStamp, wordsToStamp(newest))
       noteEnd(step, chunk)
-      messages += chunk.records.length
     },
     end: (partition) => steps.get(partition)?.next ?? null,
     isEmpty: () => steps.size === 0,
     bytes: () => rows.size() + (parked.length + quarantined.length + origins.size()) * ASIDE_BYTES,
-    messages: () => messages,
     toBatch: (identity) => ({
       identity,
       catalogueOffset: catalogue.offset,
@@ -132,9 +127,9 @@ export function createWindow({ catalogue, judge, direct, rows }: WindowOptions):
 /** Where the chunk ends, and what the checks and the writers are told of its records. */
 function noteEnd(step: Mutable<PartitionStep>, { records, next }: Chunk): void {
   step.next = next
-  const last = records.last()
-  if (last === undefined) return
-  step.last = { partition: last.partition, offset: last.offset, hash: recordHash(last) }
+  const last = toLastRecord(records.last())
+  if (last === null) return
+  step.last = last
   const newestMs = records.newestAppendMs()
   const heldMs = step.newestAppendMs
   if (newestMs !== null && (heldMs === null || newestMs > heldMs)) step.newestAppendMs = newestMs
@@ -169,9 +164,8 @@ function setAside(
   }
 }
 
-/** The last of some records, as the checks remember it; null when there are none. */
-export function lastRecordOf(records: readonly LogRecord[]): LastRecord | null {
-  const last = records.at(-1)
+/** The last record of some, as the checks remember it; null when there is none. */
+export function toLastRecord(last: LogRecord | undefined): LastRecord | null {
   return last === undefined
     ? null
     : { partition: last.partition, offset: last.offset, hash: recordHash(last) }
@@ -207,6 +201,5 @@ function stepOf(steps: Map<number, Mutable<PartitionStep>>, chunk: Chunk): Mutab
 function countOrigin(origins: OriginCounts, { seq, stamp }: Mutation, partition: number): void {
   if (seq === null) return
   const [high, low] = [seq >> 32n, BigInt.asIntN(32, seq)]
-  const word = (at: number) => Number.parseInt(stamp.slice(at, at + 8), 16)
-  origins.add(partition, word(16), word(24), Number(high), Number(low))
+  origins.add(partition, stampWord(stamp, 2), stampWord(stamp, 3), Number(high), Number(low))
 }

@@ -21,7 +21,6 @@ export interface PackedFold {
   add(shape: Shape, mutation: Mutation): boolean
   /** Bytes in use. */
   size(): number
-  isEmpty(): boolean
   /** Forgets all rows and keeps the memory, at most about `bytesMax` of it. */
   reset(bytesMax: number): void
 }
@@ -61,10 +60,6 @@ export function createPackedFold(seed: HashSeed): PackedFold {
       let size = arena.top
       for (const table of tables.values()) size += table.overhead
       return size
-    },
-    isEmpty() {
-      for (const table of tables.values()) if (table.size > 0) return false
-      return true
     },
     reset(bytesMax) {
       if (arena.capacity > bytesMax) {

@@ -1,6 +1,7 @@
 // A mutation that is an object, packed as a message: for the few that do not come straight from bytes.
 
 import type { Mutation } from '../mutation.ts'
+import { stampWord } from '../stamp.ts'
 import type { Value } from '../value.ts'
 import { BOOLEAN, BYTES, DELETE, DOUBLE, LONG, NULL, PackedMessage, TEXT, UPDATE, UPSERT } from './message.ts'
 import type { Shape } from './shape.ts'
@@ -17,7 +18,7 @@ export function createPacker(): (shape: Shape, mutation: Mutation) => PackedMess
       return size - bytes.length
     }
     const { stamp, operation, key, columns } = mutation
-    for (let i = 0; i < 4; i++) message.stamp[i] = Number.parseInt(stamp.slice(8 * i, 8 * i + 8), 16)
+    for (let i = 0; i < 4; i++) message.stamp[i] = stampWord(stamp, i)
     message.operation = operation === 'upsert' ? UPSERT : operation === 'update' ? UPDATE : DELETE
     for (const text of key) {
       const bytes = Buffer.from(text, 'utf8')

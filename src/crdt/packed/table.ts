@@ -14,7 +14,7 @@ export const ALIVE = 3
 export const DEAD = 7
 export const CELLS = 11
 // A cell: its stamp, where its value is (byte offset), how long it is (-1: null), and how long it may become there.
-export const CELL_WORDS = 7
+const CELL_WORDS = 7
 const VALUE_AT = 4
 const VALUE_LENGTH = 5
 const VALUE_ROOM = 6

@@ -20,7 +20,7 @@ export function createRecordReader(batch: Batch, opened: Buffer | null, from: bi
   // A broker counts records and does not look at what each says of its own offset: two may say the same, or one that
   // of another batch. Only in a compacted log are there fewer records than offsets.
   const hasEveryOffset = next === baseOffset + BigInt(count)
-  // A fetch may begin inside a batch: the broker sends whole ones. Deltas are 32 bits: a double has room for any.
+  // A fetch may begin inside a batch: the broker sends whole ones. Deltas are 32 bits, so rounding far beyond them decides nothing.
   const skipped = Number(from - baseOffset)
   const record = { delta: 0, keyAt: 0, keyLength: 0, valueAt: 0, valueLength: 0, headersAt: 0 }
   let cursor: ByteCursor | null = opened === null ? null : { bytes: opened, at: 0 }

@@ -14,7 +14,7 @@ export interface ElementType {
   readonly put: (to: Uint8Array, at: number, from: Uint8Array, start: number, length: number) => number
 }
 
-export const BOOL_OID = 16
+const BOOL_OID = 16
 export const UUID_OID = 2950
 
 /** The length word of null. */
