@@ -7,16 +7,10 @@ import { isTransient as isKafkaTransient } from '../log/kafka/errors.ts'
 import { createKafkaLog, type KafkaLog } from '../log/kafka/log.ts'
 import { type CreateTopicsResult, createKafkaTopics } from '../log/kafka/topics.ts'
 import { type KafkaAddress, parseKafkaUrl } from '../log/kafka/url.ts'
+import { createPool, endPool, inTransaction, isConnectionString, READ_SNAPSHOT } from '../postgres/pool.ts'
 import { isSameIdentity } from '../store/identity.ts'
 import { isTransient as isPostgresTransient } from '../store/postgres/errors.ts'
 import { type Migrated, migrate } from '../store/postgres/migrate.ts'
-import {
-  createPool,
-  endPool,
-  inTransaction,
-  isConnectionString,
-  READ_SNAPSHOT,
-} from '../store/postgres/pool.ts'
 import { createPostgresReader } from '../store/postgres/reader.ts'
 import { type CureName, countWaiting } from '../store/postgres/sql/pending-parked.ts'
 import { type Head, readHead, readPositions, toState } from '../store/postgres/state.ts'

@@ -101,3 +101,27 @@ export interface Log {
   pick(pointers: readonly Pointer[]): Promise<readonly (LogRecord | null)[]>
   close(): Promise<void>
 }
+
+/**
+ * What is kept beside the records of a log: who reads together, how far a named reader has come, and the log's end. Not
+ * its job: the records, and the positions of nodes, which their own databases hold.
+ */
+export interface LogKeeping {
+  /** The names with which the members of a reading group read at present. */
+  groupMembers(group: string): Promise<readonly string[]>
+  /**
+   * How far the reader of this name had come when it last said so: by partition, DEFINITIONS included, the offset below
+   * which it has everything. Empty where it never did, or where the log has forgotten (Kafka: after a week of silence).
+   */
+  loadBookmark(name: string): Promise<ReadonlyMap<number, bigint>>
+  /** Durable when it resolves. Partitions that are not named keep what they have. */
+  saveBookmark(name: string, positions: ReadonlyMap<number, bigint>): Promise<void>
+  /**
+   * Appends these as the last records of the log, all or none, and has every later append refused. False where this kind
+   * of log cannot refuse appends: then nothing was done.
+   */
+  seal(records: readonly NewRecord[]): Promise<boolean>
+}
+
+/** A log as the commands open it. */
+export interface KeptLog extends Log, LogKeeping {}

@@ -1,8 +1,8 @@
 // A migrated database of its own for one test, with as many workers as it asks for.
 
 import pg, { type Pool } from 'pg'
+import { createPool } from '../../src/postgres/pool.ts'
 import { type MigrateOptions, migrate } from '../../src/store/postgres/migrate.ts'
-import { createPool } from '../../src/store/postgres/pool.ts'
 import { createPostgresReader } from '../../src/store/postgres/reader.ts'
 import { createPostgresStore } from '../../src/store/postgres/store.ts'
 import type { Store, StoreReader } from '../../src/store/store.ts'

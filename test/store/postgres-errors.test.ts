@@ -1,8 +1,8 @@
 // Which errors are waited for, and which end the program.
 
 import { describe, expect, it } from 'vitest'
+import { createPool } from '../../src/postgres/pool.ts'
 import { isTransient } from '../../src/store/postgres/errors.ts'
-import { createPool } from '../../src/store/postgres/pool.ts'
 import { createPostgresStore } from '../../src/store/postgres/store.ts'
 import { LOG } from '../contract/store-fixture.ts'
 

@@ -2,8 +2,8 @@
 
 import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createPool } from '../../src/postgres/pool.ts'
 import { isTransient } from '../../src/store/postgres/errors.ts'
-import { createPool } from '../../src/store/postgres/pool.ts'
 import { createPostgresReader } from '../../src/store/postgres/reader.ts'
 import { createPostgresStore } from '../../src/store/postgres/store.ts'
 import {

@@ -2,8 +2,8 @@
 
 import type pg from 'pg'
 import { afterEach, describe, expect, it } from 'vitest'
+import { createPool } from '../../src/postgres/pool.ts'
 import { migrate } from '../../src/store/postgres/migrate.ts'
-import { createPool } from '../../src/store/postgres/pool.ts'
 import { createPostgresReader } from '../../src/store/postgres/reader.ts'
 import { createPostgresStore } from '../../src/store/postgres/store.ts'
 import { MIGRATIONS } from '../../src/store/postgres/version.ts'

@@ -2,8 +2,8 @@
 
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createPool, endPool, inTransaction, WRITE } from '../../src/postgres/pool.ts'
 import { isTransient } from '../../src/store/postgres/errors.ts'
-import { createPool, endPool, inTransaction, WRITE } from '../../src/store/postgres/pool.ts'
 import { createPostgresStore } from '../../src/store/postgres/store.ts'
 import { batchOf, datasetOf, loadState, mutationOf, prepare } from '../contract/store-fixture.ts'
 import { type Filter, startProxy, type TcpProxy } from '../support/proxy.ts'

@@ -5,11 +5,11 @@ import type { Catalogue } from '../../codec/catalogue.ts'
 import type { PackedFold } from '../../crdt/packed/fold.ts'
 import { readKey } from '../../crdt/packed/unpack.ts'
 import { wordsToStamp } from '../../crdt/stamp.ts'
+import { codeOf, isDataError } from '../../postgres/errors.ts'
+import { inTransaction } from '../../postgres/pool.ts'
 import type { Rejected } from '../store.ts'
 import { applyRows } from './apply.ts'
-import { codeOf, isDataError } from './errors.ts'
 import { foldToRows, type PackedColumn, type PackedRows } from './packed-rows.ts'
-import { inTransaction } from './pool.ts'
 
 /** `begin` opens a transaction that writes state; `readCatalogue` gives what the fold was judged by. */
 interface BlameOptions {

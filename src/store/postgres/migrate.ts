@@ -1,9 +1,9 @@
 // Migrations: bring a database to this program's version, safely when two start at once.
 
 import type { Pool, PoolClient } from 'pg'
+import { inTransaction, WRITE } from '../../postgres/pool.ts'
 import type { StoreRefusal } from '../store.ts'
 import { quote, SCHEMA } from './names.ts'
-import { inTransaction, WRITE } from './pool.ts'
 import { grantReader } from './role.ts'
 import { MIGRATIONS, readVersion, refuseNewer } from './version.ts'
 

@@ -2,10 +2,10 @@
 
 import type { Pool, PoolClient } from 'pg'
 import type { Column, Dataset } from '../../codec/catalogue.ts'
+import { begin, READ_SNAPSHOT } from '../../postgres/pool.ts'
 import type { StoreReader, StoreRefusal } from '../store.ts'
 import { readCursor } from './cursor.ts'
 import { keyColumnOf, tableOf } from './names.ts'
-import { begin, READ_SNAPSHOT } from './pool.ts'
 import { decodeRow, keyParameters, selectByKeySql, selectList } from './rows.ts'
 import { countSetAside, listSetAside } from './sql/set-aside.ts'
 import { createCatalogueCache, readHead } from './state.ts'

@@ -1,9 +1,9 @@
 // The role that may read: made when missing, and allowed to select from every view.
 
 import type { Pool, PoolClient } from 'pg'
-import { codeOf } from './errors.ts'
+import { codeOf } from '../../postgres/errors.ts'
+import { inTransaction, WRITE } from '../../postgres/pool.ts'
 import { quote, READER_ROLE } from './names.ts'
-import { inTransaction, WRITE } from './pool.ts'
 
 const INSUFFICIENT_PRIVILEGE = '42501'
 /** Roles belong to the whole cluster, so another node's migration may make it at the same moment. */

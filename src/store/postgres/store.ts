@@ -3,6 +3,8 @@
 import type { Pool, PoolClient } from 'pg'
 import type { Pointer } from '../../codec/record.ts'
 import type { PackedFold } from '../../crdt/packed/fold.ts'
+import { isDataError, isLockTimeout } from '../../postgres/errors.ts'
+import { inTransaction, READ_SNAPSHOT, settings, WRITE } from '../../postgres/pool.ts'
 import { isSameIdentity, refuseIdentity } from '../identity.ts'
 import type {
   Batch,
@@ -19,9 +21,8 @@ import type {
 import { applyFold } from './apply.ts'
 import { findRejected } from './blame.ts'
 import { setLockTimeout, takeDefinitions } from './define.ts'
-import { isDataError, isKeyTaken, isLockTimeout } from './errors.ts'
+import { isKeyTaken } from './errors.ts'
 import { createBundle } from './exchange.ts'
-import { inTransaction, READ_SNAPSHOT, settings, WRITE } from './pool.ts'
 import { isNameLost } from './prepared.ts'
 import { countOrigins } from './sql/count-origins.ts'
 import { describeHolders, lockHolders } from './sql/lock-holders.ts'

@@ -1,8 +1,8 @@
 // The processes that share one node's partitions, and the id that they share.
 
 import type { Pool } from 'pg'
+import { inTransaction, WRITE } from '../../postgres/pool.ts'
 import type { StoreRefusal } from '../store.ts'
-import { inTransaction, WRITE } from './pool.ts'
 import { refuseSchema } from './version.ts'
 
 /** Never by this alone: while the database is away no worker is seen, and all of them may live. */

@@ -1,8 +1,8 @@
 // The statistic on sessions' numbers, for a bounded number of them.
 
+import { plainArray, textArray } from '../../../postgres/arrays.ts'
 import { ORIGINS_MAX } from '../../limits.ts'
 import type { OriginStep } from '../../store.ts'
-import { plainArray, textArray } from '../arrays.ts'
 import type { Statement } from '../exchange.ts'
 
 export function countOrigins(steps: readonly OriginStep[]): Statement {

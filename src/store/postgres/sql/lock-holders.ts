@@ -2,7 +2,7 @@
 
 import type { PoolClient } from 'pg'
 import type { Dataset } from '../../../codec/catalogue.ts'
-import { textArray } from '../arrays.ts'
+import { textArray } from '../../../postgres/arrays.ts'
 import { tableOf } from '../names.ts'
 import { viewOf } from '../tables.ts'
 

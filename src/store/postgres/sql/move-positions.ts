@@ -1,7 +1,7 @@
 // Positions move by compare and set, with their counts: what fences a second worker.
 
+import { plainArray } from '../../../postgres/arrays.ts'
 import type { PartitionStep } from '../../store.ts'
-import { plainArray } from '../arrays.ts'
 import type { Statement } from '../exchange.ts'
 
 /** Says how many positions were the ones that were read: if not all, the transaction must be rolled back. */

@@ -1,7 +1,7 @@
 // Keeps pointers to messages that the definitions so far do not allow, with the D that judged them.
 
+import { textArray } from '../../../postgres/arrays.ts'
 import type { ParkedMessage } from '../../store.ts'
-import { textArray } from '../arrays.ts'
 import type { Statement } from '../exchange.ts'
 import { setAsideParameters } from './set-aside-parameters.ts'
 

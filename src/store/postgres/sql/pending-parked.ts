@@ -2,8 +2,8 @@
 
 import type { PoolClient } from 'pg'
 import { compareText } from '../../../crdt/value.ts'
+import { textArray } from '../../../postgres/arrays.ts'
 import type { PendingMessage } from '../../store.ts'
-import { textArray } from '../arrays.ts'
 
 /** What a definition has brought for messages that were judged below `definedAt`. */
 export interface Cure {

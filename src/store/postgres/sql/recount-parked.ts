@@ -1,7 +1,7 @@
 // Moves what was judged again from the count of parked messages to that of merged ones.
 
 import type { PoolClient } from 'pg'
-import { plainArray } from '../arrays.ts'
+import { plainArray } from '../../../postgres/arrays.ts'
 
 /** How many partitions were there to be recounted. The caller holds their positions. */
 export async function recountParked(

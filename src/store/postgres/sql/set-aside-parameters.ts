@@ -1,8 +1,8 @@
 // The arrays that keep set-aside messages, parked or quarantined.
 
+import { plainArray, textArray } from '../../../postgres/arrays.ts'
 import { toStorable } from '../../set-aside.ts'
 import type { SetAside } from '../../store.ts'
-import { plainArray, textArray } from '../arrays.ts'
 
 /** Partition, offset, dataset, reason, detail, size, append time. */
 export function setAsideParameters(messages: readonly SetAside[]): string[] {

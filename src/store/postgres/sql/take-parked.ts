@@ -2,7 +2,7 @@
 
 import type { PoolClient } from 'pg'
 import type { Pointer } from '../../../codec/record.ts'
-import { plainArray } from '../arrays.ts'
+import { plainArray } from '../../../postgres/arrays.ts'
 
 /**
  * How many of the pointers were there, and are taken. The caller holds the positions of their partitions: two workers

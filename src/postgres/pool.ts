@@ -2,8 +2,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg, { type Pool, type PoolClient, type QueryResult } from 'pg'
+import { endStuck } from './end-stuck.ts'
 import { isLockTimeout } from './errors.ts'
-import { endStuck } from './sql/end-stuck.ts'
 import { type WatchedClient, watchAnswers } from './watch.ts'
 
 /** Of one process: a batch, a definition, a look at parked messages, and one to spare. */
