@@ -2,6 +2,7 @@
 
 import type { Catalogue } from '../codec/catalogue.ts'
 import type { RefusedRecord } from '../codec/definitions.ts'
+import { toJson } from '../codec/exact-json.ts'
 import { type Inspected, inspectValue } from '../codec/inspect.ts'
 import { columnsToJson, inspectedToLine } from '../codec/inspect-json.ts'
 import { explainReason } from '../codec/reasons.ts'
@@ -11,7 +12,6 @@ import { createJudge, type Verdict } from '../codec/verdict.ts'
 import { escapeJson } from '../codec/words.ts'
 import { stampToIso, stampToOrigin, stampToTime } from '../crdt/stamp.ts'
 import type { LogGenesis } from '../log/check.ts'
-import { toJson } from './output.ts'
 import { msToIso } from './place.ts'
 
 /** What these rules and definitions make of a record; `refused` is a definition that no node takes. */

@@ -1,6 +1,7 @@
 // What commands print: data on stdout (tables on a terminal, else JSON lines), words on stderr.
 
 import type { Writable } from 'node:stream'
+import { toJson } from '../codec/exact-json.ts'
 import { escapeJson, UNPRINTABLE } from '../codec/words.ts'
 
 /** One thing to print: member names in order of appearance. bigint prints as digits. */
@@ -48,19 +49,6 @@ export function createOutput({ stdout, stderr }: OutputStreams, options: { reado
       stderr.write(`${printable(text)}\n`)
     },
   }
-}
-
-/** JSON on one line; a bigint becomes its digits, never a double. Control characters are escaped, all of them. */
-export function toJson(value: unknown): string {
-  const json = JSON.stringify(value, (_name, each) =>
-    typeof each === 'bigint' ? rawJson(each.toString()) : each,
-  )
-  return escapeJson(json)
-}
-
-/** Text that JSON.stringify takes as it is (ECMAScript's JSON.rawJSON, which the compiler's library lacks). */
-function rawJson(text: string): unknown {
-  return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(text)
 }
 
 function toTable(rows: readonly Row[]): string {

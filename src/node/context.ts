@@ -9,7 +9,15 @@ import type { Retry } from './retry.ts'
 
 /** What a node tells of itself while it runs; for people and for metrics, never for decisions. */
 export type NodeEvent =
-  | { readonly type: 'started'; readonly identity: LogIdentity; readonly partitions: number }
+  | {
+      readonly type: 'started'
+      readonly identity: LogIdentity
+      readonly partitions: number
+      /** Of the definitions. */
+      readonly offset: bigint
+      /** By partition, below which everything has been processed; also by other workers of the node. */
+      readonly positions: ReadonlyMap<number, bigint>
+    }
   | { readonly type: 'warning'; readonly text: string }
   | { readonly type: 'assigned'; readonly partitions: readonly number[] }
   | {
@@ -18,6 +26,8 @@ export type NodeEvent =
       readonly merged: number
       readonly parked: number
       readonly quarantined: number
+      /** Of the partitions that the batch moved. */
+      readonly positions: ReadonlyMap<number, bigint>
       readonly ms: number
     }
   | { readonly type: 'caught-up'; readonly partition: number; readonly position: bigint }

@@ -210,6 +210,7 @@ function emitCommitted(context: Context, batch: Batch, ms: number): void {
     merged: sum('merged'),
     parked: sum('parked'),
     quarantined: sum('quarantined'),
+    positions: new Map(batch.steps.map(({ partition, next }) => [partition, next])),
     ms,
   })
 }

@@ -82,7 +82,13 @@ async function runSession(
     const problems = await retry('check the log', () => findProblems(options, checked, identity, state))
     if (problems.length > 0) return { type: 'refused', problems }
     for (const text of checked.warnings) emit({ type: 'warning', text })
-    emit({ type: 'started', identity, partitions: checked.description.partitions.length })
+    emit({
+      type: 'started',
+      identity,
+      partitions: checked.description.partitions.length,
+      offset: state.catalogue.offset,
+      positions: state.positions,
+    })
     const found = ends ?? endsOf(checked)
     onEnds(found)
 

@@ -1,13 +1,14 @@
 // `quarantine list`: what the node has set aside: how many for which reason, and where each is in the log.
 
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { toJson } from '../../codec/exact-json.ts'
 import { listNames, nearNames } from '../../codec/near-names.ts'
 import { explainReason, REASON_NAMES } from '../../codec/reasons.ts'
 import type { SetAsideFilter, SetAsideMessage, SetAsideView } from '../../store/store.ts'
 import { type Context, createContext, type Io } from '../context.ts'
 import { usageFailure } from '../errors.ts'
 import { withReader } from '../log-access.ts'
-import { type Row, toJson } from '../output.ts'
+import type { Row } from '../output.ts'
 import { msToIso, parsePartition, partitionName } from '../place.ts'
 import { countOf, formatCount } from '../progress.ts'
 

@@ -1,0 +1,125 @@
+// Bodies of requests: JSON whole within its limits, JSON lines as they come; nothing else.
+
+import type { IncomingMessage } from 'node:http'
+import type { Readable } from 'node:stream'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { LIMIT_SETTINGS, type Limits } from './limits.ts'
+import { type HttpProblem, problem } from './problem.ts'
+
+export const JSON_TYPE = 'application/json'
+export const JSON_LINES_TYPE = 'application/x-ndjson'
+
+/**
+ * After this `request.body` is a Buffer of at most `bodyBytes` for JSON, and for JSON lines the stream itself, to be read
+ * with `bodyChunks`. A web page cannot send either type elsewhere without asking first, which is answered with no.
+ */
+export function addBodyParsers(app: FastifyInstance, limits: Limits): void {
+  app.removeAllContentTypeParsers()
+  app.addHook('preParsing', async (request, reply, payload) => {
+    if (isJsonLines(request)) {
+      if (isWaiting(request)) reply.raw.writeContinue()
+      return payload
+    }
+    if (Number(request.headers['content-length'] ?? 0) > limits.bodyBytes) throw bodyTooLarge(limits)
+    if (isWaiting(request)) reply.raw.writeContinue()
+    return payload
+  })
+  app.addContentTypeParser(JSON_TYPE, (request: FastifyRequest) => readWhole(request.raw, limits))
+  app.addContentTypeParser(
+    JSON_LINES_TYPE,
+    async (_request: FastifyRequest, payload: IncomingMessage) => payload,
+  )
+}
+
+/** The media type without its parameters, in lower case; `` when there is none. */
+export function mediaType(request: FastifyRequest): string {
+  return (request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase()
+}
+
+export function isJsonLines(request: FastifyRequest): boolean {
+  return mediaType(request) === JSON_LINES_TYPE
+}
+
+export function hasBody({ headers }: FastifyRequest): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+}
+
+/** The client sends its body when it is told to (RFC 9110, 10.1.1): a refusal spares it the sending. */
+function isWaiting({ headers }: FastifyRequest): boolean {
+  return headers.expect?.toLowerCase() === '100-continue'
+}
+
+/**
+ * A body of JSON lines as it comes; nothing is read ahead of the caller. Throws a problem when nothing comes for
+ * `idleMs` (the time that the caller takes does not count), and Node's error when the client goes away. Whoever stops
+ * early leaves the rest unread: the answer can still be sent.
+ */
+export async function* bodyChunks(body: Readable, { idleMs }: Limits): AsyncGenerator<Buffer> {
+  // The iterator's own way to end is to destroy the stream, and with it the connection.
+  const chunks = body.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]()
+  try {
+    for (;;) {
+      const next = await withinMs(chunks.next(), idleMs, () =>
+        problem(
+          'timeout',
+          `nothing came for ${idleMs / 1_000} s in the middle of the body; ${LIMIT_SETTINGS.idleMs} is the limit`,
+        ),
+      )
+      if (next.done === true) return
+      yield next.value
+    }
+  } finally {
+    void chunks.return?.()
+  }
+}
+
+function readWhole(raw: IncomingMessage, limits: Limits): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
+  const onData = (chunk: Buffer): void => {
+    bytes += chunk.length
+    if (bytes > limits.bodyBytes) reject(bodyTooLarge(limits))
+    else chunks.push(chunk)
+  }
+  const onEnd = (): void => resolve(Buffer.concat(chunks))
+  raw
+    .on('data', onData)
+    .on('end', onEnd)
+    .on('error', reject)
+    .on('aborted', () => reject(cutOff()))
+  const late = (): HttpProblem =>
+    problem(
+      'timeout',
+      `the body was not there after ${limits.receiveMs / 1_000} s; send it faster or in parts (${LIMIT_SETTINGS.receiveMs} is the limit)`,
+    )
+  return withinMs(promise, limits.receiveMs, late).finally(() => {
+    raw.off('data', onData).off('end', onEnd)
+    chunks.length = 0
+  })
+}
+
+function bodyTooLarge({ bodyBytes }: Limits): HttpProblem {
+  return problem(
+    'body-too-large',
+    `the body has more than ${bodyBytes} bytes; send less at a time, or JSON lines (${JSON_LINES_TYPE}), which may be of any length; ${LIMIT_SETTINGS.bodyBytes} is the limit`,
+  )
+}
+
+function cutOff(): HttpProblem {
+  return problem('bad-request', 'the connection ended in the middle of the body')
+}
+
+async function withinMs<T>(work: Promise<T>, ms: number, late: () => HttpProblem): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(late()), ms)
+  })
+  // The loser of the race may fail later, with nobody listening.
+  work.catch(() => {})
+  try {
+    return await Promise.race([work, timeout])
+  } finally {
+    clearTimeout(timer)
+  }
+}
