@@ -1,7 +1,8 @@
 // The log in Kafka, behind the port: KafkaJS for connections and most requests, reading and appending by hand.
 
-import type { Log } from '../log.ts'
+import type { KeptLog } from '../log.ts'
 import { createAppender } from './appender.ts'
+import { loadKafkaBookmark, saveKafkaBookmark } from './bookmarks.ts'
 import { createClient, type KafkaClient, type KafkaConnection, withRetry } from './client.ts'
 import { describeKafkaLog, kafkaLogName } from './describe.ts'
 import { appendFirst } from './first.ts'
@@ -19,15 +20,13 @@ export interface KafkaLogOptions {
   readonly onTrouble?: (text: string) => void
 }
 
-export interface KafkaLog extends Log {
-  /** The client ids of the members of a consumer group at present: the names that they read with. */
-  groupMembers(group: string): Promise<readonly string[]>
-}
+/** `groupMembers` gives the client ids of a consumer group's members: the names that they read with. */
+export type KafkaLog = KeptLog
 
 /** How long a question is asked again while the cluster does not answer. */
 const ASK_MS = 5_000
-/** How long the first records of partitions are sent again while the cluster does not take them. */
-const FIRST_MS = 30_000
+/** How long the first records of partitions, and bookmarks, are sent again while the cluster does not take them. */
+const SEND_MS = 30_000
 
 export function createKafkaLog(options: KafkaLogOptions): KafkaLog {
   const { connection, topic, onLog, onTrouble = () => {} } = options
@@ -57,7 +56,7 @@ export function createKafkaLog(options: KafkaLogOptions): KafkaLog {
     describe: () => ask(`describing ${name}`, () => describeKafkaLog(noted, topic, connection.brokers)),
     async append(records, how) {
       if (how?.onlyFirst !== true) return appender.append(records)
-      return withRetry(`appending to ${name}`, { forMs: FIRST_MS, signal }, () =>
+      return withRetry(`appending to ${name}`, { forMs: SEND_MS, signal }, () =>
         appendFirst(client, topic, records),
       )
     },
@@ -87,6 +86,16 @@ export function createKafkaLog(options: KafkaLogOptions): KafkaLog {
         const { groups } = await coordinator.describeGroups({ groupIds: [group] })
         return (groups[0]?.members ?? []).map(({ clientId }) => clientId ?? '')
       }),
+    loadBookmark: (bookmark) =>
+      withRetry(`reading the offsets of kafka group "${bookmark}"`, { forMs: SEND_MS, signal }, () =>
+        loadKafkaBookmark(client, topic, bookmark),
+      ),
+    saveBookmark: (bookmark, positions) =>
+      withRetry(`committing offsets of kafka group "${bookmark}"`, { forMs: SEND_MS, signal }, () =>
+        saveKafkaBookmark(client, topic, bookmark, positions),
+      ),
+    // A broker would stop a topic's writers by its access rights alone, which are its operators'.
+    seal: async () => false,
     async close() {
       closing.abort()
       await Promise.all([...readers, client.close()])
