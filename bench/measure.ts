@@ -3,7 +3,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { identify, watch } from '../scripts/services/process.ts'
+import { identify } from '../src/embedded/identity.ts'
+import { watch } from '../src/embedded/watchdog.ts'
 
 const POLL_MS = 20
 
@@ -23,7 +24,7 @@ export async function measure(
   const began = performance.now()
   const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const identity = identify(child.pid!)
-  const release = identity === undefined ? () => {} : watch(identity, 'KILL')
+  const release = identity === undefined ? () => {} : watch(identity, { signal: 'KILL' })
   let stdout = ''
   let stderr = ''
   let peakKiB = 0

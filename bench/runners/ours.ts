@@ -2,7 +2,8 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { identify, watch } from '../../scripts/services/process.ts'
+import { identify } from '../../src/embedded/identity.ts'
+import { watch } from '../../src/embedded/watchdog.ts'
 import { peakOf } from '../measure.ts'
 import { cli } from '../paths.ts'
 import { watchMarks } from '../visible.ts'
@@ -34,7 +35,7 @@ export async function runOurs(task: OursTask): Promise<OursMeasured> {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   const identity = identify(child.pid!)
-  const release = identity === undefined ? () => {} : watch(identity, 'KILL')
+  const release = identity === undefined ? () => {} : watch(identity, { signal: 'KILL' })
   let stderr = ''
   let wordMs: number | null = null
   let endedMs: number | null = null

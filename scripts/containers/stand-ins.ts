@@ -3,9 +3,10 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { postgresHome } from '../../src/embedded/binaries.ts'
 import { type ImageName, imageOf } from '../services/images.ts'
 import { kafkaJars, registryJarFile } from '../services/maven.ts'
-import { postgresHome } from '../services/postgres-user.ts'
+import { homeOf } from '../services/postgres.ts'
 import { type PostgresVersion, registryJar } from '../services/versions.ts'
 
 const BASE = 'localhost/spindexer/stand-in-base'
@@ -82,7 +83,7 @@ function postgresRecipe(version: PostgresVersion, volume: string, data: string):
       'CMD ["postgres"]',
     ],
     async fill(context) {
-      const home = postgresHome(version, undefined)
+      const home = postgresHome(homeOf(version), undefined)
       cpSync(home, join(context, 'postgres'), { recursive: true, verbatimSymlinks: true })
       cpSync(join(import.meta.dirname, 'stand-ins/postgres.sh'), join(context, 'postgres.sh'))
     },

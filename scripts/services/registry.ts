@@ -1,8 +1,13 @@
 // One Apicurio Registry, which speaks Confluent's API, with its data in a file.
 import { randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
+import {
+  type OrderlyStop,
+  type Service,
+  type StartOptions,
+  startService,
+} from '../../src/embedded/service.ts'
 import { javaProgram, registryJarFile } from './maven.ts'
-import { type OrderlyStop, type Service, type StartOptions, startService } from './service.ts'
 
 export const registryStop: OrderlyStop = { signal: 'SIGTERM', timeoutMs: 20_000 }
 
@@ -25,7 +30,7 @@ export async function startRegistry(options: StartOptions): Promise<RegistryServ
       logFile: join(dir, 'registry.log'),
       portCount: 1,
       orderly: registryStop,
-      orphanSignal: 'KILL',
+      orphan: { signal: 'KILL' },
       async prepare([port]) {
         const settings = {
           'quarkus.http.host': '127.0.0.1',

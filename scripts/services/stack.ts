@@ -1,14 +1,13 @@
 // Kafka, registry and Postgres for a checkout: brought up, looked at and taken down by separate commands.
-import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Client } from 'pg'
+import { createDatabase, postgresUrl } from '../../src/embedded/server.ts'
 import { createComposeProvider } from './compose-stack.ts'
 import { findEngine } from './engine.ts'
 import { editEnvFile, namesSetOutside, withBlock, withoutBlock } from './env-file.ts'
 import { withLock } from './lock.ts'
 import { database, type Name, type Provider, type Row } from './member.ts'
 import { createNativeProvider } from './native-stack.ts'
-import { postgresUrl } from './postgres.ts'
 import { registryUrl } from './registry.ts'
 
 /** How services run: as containers, or as processes of this machine. */
@@ -58,7 +57,7 @@ export function createStack(root: string, wanted: Kind | undefined): Stack {
   }
   const alone = <T>(work: (chosen: Chosen) => Promise<T>) => {
     mkdirSync(dir, { recursive: true })
-    return withLock(`services of ${realpathSync(root)}`, lockTimeoutMs, async () => work(await choose()))
+    return withLock(join(dir, 'lock'), lockTimeoutMs, async () => work(await choose()))
   }
   return {
     up: () => alone((chosen) => bringUp(chosen, files)),
@@ -110,7 +109,7 @@ async function bringUp({ kind, provider }: Chosen, files: Files) {
     throw error
   })
   const { ports, password } = provider.addresses()
-  await createDatabase(postgresUrl(ports.postgres, password))
+  await createDatabase(postgresUrl(ports.postgres, password), database)
   const variables = {
     SPINDEXER_LOG: `kafka://127.0.0.1:${ports.kafka}/spindexer`,
     DATABASE_URL: postgresUrl(ports.postgres, password, database),
@@ -132,15 +131,4 @@ async function takeDown(provider: Provider, files: Files) {
   if (isOurs && readFileSync(files.env).length === 0) rmSync(files.env)
   rmSync(files.madeEnv, { force: true })
   return { stopped, place: provider.place }
-}
-
-async function createDatabase(url: string): Promise<void> {
-  const client = new Client({ connectionString: url })
-  await client.connect()
-  try {
-    const { rowCount } = await client.query('select from pg_database where datname = $1', [database])
-    if (rowCount === 0) await client.query(`create database ${database}`)
-  } finally {
-    await client.end()
-  }
 }

@@ -2,7 +2,7 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { canEnter, postgresUser } from './postgres-user.ts'
+import { canEnter, postgresUser } from '../../src/embedded/user.ts'
 
 export interface TemporaryDir {
   readonly path: string

@@ -9,7 +9,7 @@ import { Kafka, logLevel } from 'kafkajs'
 import { Client } from 'pg'
 import { afterAll, describe, expect, test } from 'vitest'
 import { startPostgres as startNativePostgres } from '../../scripts/services/postgres.ts'
-import { identify } from '../../scripts/services/process.ts'
+import { identify } from '../../src/embedded/identity.ts'
 import { startKafka, startPostgres, startRegistry, temporaryDir } from '../support/services.ts'
 
 const dir = temporaryDir()

@@ -1,7 +1,7 @@
 // A private broker behind a proxy that knows Kafka's requests: a test decides the fate of each.
 
 import { join } from 'node:path'
-import { choosePort } from '../../scripts/services/ports.ts'
+import { choosePort } from '../../src/embedded/ports.ts'
 import { type Filter, startProxy, type TcpProxy } from './proxy.ts'
 import { type KafkaService, startKafka } from './services.ts'
 

@@ -8,10 +8,10 @@ import * as nativeKafka from '../../scripts/services/kafka.ts'
 import * as nativeCluster from '../../scripts/services/kafka-cluster.ts'
 import * as nativePostgres from '../../scripts/services/postgres.ts'
 import * as nativeRegistry from '../../scripts/services/registry.ts'
-import type { Service, StartOptions } from '../../scripts/services/service.ts'
 import type { Kind } from '../../scripts/services/stack.ts'
 import { createTemporaryDir, type TemporaryDir } from '../../scripts/services/temporary-dir.ts'
 import type { PostgresVersion } from '../../scripts/services/versions.ts'
+import type { Service, StartOptions } from '../../src/embedded/service.ts'
 
 export type { PostgresVersion }
 

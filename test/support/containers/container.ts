@@ -9,7 +9,7 @@ import {
   type StartedTestContainer,
   type WaitStrategy,
 } from 'testcontainers'
-import { choosePort } from '../../../scripts/services/ports.ts'
+import { choosePort } from '../../../src/embedded/ports.ts'
 import type { Disk, TestService } from '../services.ts'
 
 /** Containers and volumes of one run of the tests carry it, and are removed by it. */

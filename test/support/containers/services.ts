@@ -7,9 +7,10 @@ import {
   type KafkaOptions,
   newClusterId,
 } from '../../../scripts/services/kafka.ts'
-import { dataDirectory, type PostgresOptions, postgresUrl } from '../../../scripts/services/postgres.ts'
+import type { PostgresOptions } from '../../../scripts/services/postgres.ts'
 import { answeredBy, registryUrl } from '../../../scripts/services/registry.ts'
-import type { StartOptions } from '../../../scripts/services/service.ts'
+import { dataDirectory, postgresUrl } from '../../../src/embedded/server.ts'
+import type { StartOptions } from '../../../src/embedded/service.ts'
 import type { KafkaService, PostgresService, RegistryService } from '../services.ts'
 import { startContainer } from './container.ts'
 

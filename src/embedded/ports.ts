@@ -31,7 +31,8 @@ function firstOutgoingPort(): number {
   try {
     return Number(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split(/\s+/)[0])
   } catch {
-    return 0
+    // Elsewhere than on Linux it is what RFC 6335 says.
+    return 49_152
   }
 }
 

@@ -1,18 +1,10 @@
 // What all services have in common: choose ports, start, wait for an answer, stop, kill, come back.
 import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { childrenOf, type Identity, isAlive } from './identity.ts'
 import { choosePort, isPortFree } from './ports.ts'
-import {
-  type Command,
-  childrenOf,
-  end,
-  type Identity,
-  isAlive,
-  type Life,
-  launch,
-  signal,
-  waitForExit,
-} from './process.ts'
+import { type Command, end, type Life, launch, signal, waitForExit } from './process.ts'
+import type { Watched } from './watchdog.ts'
 
 /** How to ask a service to end, and how long that may take before SIGKILL. */
 export interface OrderlyStop {
@@ -28,7 +20,7 @@ export interface ServiceSpec {
   readonly portCount: number
   readonly orderly: OrderlyStop
   /** What ends it when its owner is gone. */
-  readonly orphanSignal: 'KILL' | 'QUIT'
+  readonly orphan: Pick<Watched, 'signal' | 'patienceMs'>
   /** Makes what the service needs on disk (again, when the ports changed) and says how to run it. */
   prepare(ports: readonly number[]): Promise<Command>
   /** True only for an answer in the service's own protocol from this very service, not from a neighbour. */
@@ -48,6 +40,8 @@ export interface StartOptions {
   readonly detached?: (process: Identity, ports: readonly number[]) => void
   /** Delete `dir`, then an empty directory around it, if this process disappears without a stop(). */
   readonly removeDirWhenOrphaned?: boolean
+  /** Told of each end of the service's process, wanted or not, while this process lives. */
+  readonly onExit?: () => void
 }
 
 export interface Service {
@@ -69,7 +63,6 @@ const startTimeoutMs = 90_000
 const portTaken = /address already in use|BindException|seems to be in use by another process/i
 
 export async function startService(spec: ServiceSpec, options: StartOptions): Promise<Service> {
-  if (process.platform !== 'linux') throw new Error('native services run on Linux only')
   mkdirSync(spec.dir, { recursive: true })
   const started = await startOnFreePorts(spec, options)
   const { ports } = started
@@ -124,8 +117,8 @@ async function startOnce(
   const logSince = () => readFileSync(spec.logFile).subarray(logStart).toString('utf8')
   const life: Life = options.detached
     ? 'detached'
-    : { signal: spec.orphanSignal, ...(options.removeDirWhenOrphaned && { removeDir: spec.dir }) }
-  const identity = await launch(command, life)
+    : { ...spec.orphan, ...(options.removeDirWhenOrphaned && { removeDir: spec.dir }) }
+  const identity = await launch(command, life, options.onExit)
   options.detached?.(identity, ports)
   const until = Date.now() + startTimeoutMs
   while (isAlive(identity)) {
