@@ -12,6 +12,8 @@
 import { DEFINITIONS } from '../../codec/record.ts'
 import type { Appended, NewRecord } from '../log.ts'
 import { keyToPartition } from '../placement.ts'
+import type { Trouble } from '../trouble.ts'
+import { createWaker } from '../waker.ts'
 import { isCompressed, writeBatch, writeCompressedBatch } from './batch-write.ts'
 import { type KafkaClient, pause, type TopicPartition, withRetry } from './client.ts'
 import { createCourier, type Outcome } from './courier.ts'
@@ -19,8 +21,6 @@ import { errorType, explain, isTransient } from './errors.ts'
 import { createErrorFromCode } from './kafkajs.ts'
 import { type Batch, type Call, createLane, type Lane, type Producer, type WriteBytes } from './lanes.ts'
 import { describePlace, partitionToPlace } from './topic.ts'
-import type { Trouble } from './trouble.ts'
-import { createWaker } from './waker.ts'
 
 export interface Appender {
   /** See `Log.append`. */

@@ -2,13 +2,13 @@
 
 import type { Channel } from '../channel.ts'
 import type { LogEvent } from '../log.ts'
+import type { Trouble } from '../trouble.ts'
 import { type Answer, answerNext } from './chunks.ts'
 import { type KafkaClient, pause } from './client.ts'
 import { errorType, explain, isTransient } from './errors.ts'
 import { type FetchedPartition, fetchRecords } from './exchange.ts'
 import { createErrorFromCode } from './kafkajs.ts'
 import { describePlace, partitionToPlace } from './topic.ts'
-import type { Trouble } from './trouble.ts'
 
 /** What waits for who reads: an event as it is, or an answer that has still to be opened, if its assignment holds. */
 export type Item =

@@ -3,6 +3,7 @@
 // and would have to be kept from fetching.
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Trouble } from '../trouble.ts'
 import { type KafkaClient, pause } from './client.ts'
 import { errorType, explain, isTransient } from './errors.ts'
 import {
@@ -15,7 +16,6 @@ import {
   joinGroupOnce,
   leaveGroupAside,
 } from './kafkajs.ts'
-import type { Trouble } from './trouble.ts'
 
 export interface GroupOptions {
   readonly client: KafkaClient

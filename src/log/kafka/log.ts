@@ -1,6 +1,7 @@
 // The log in Kafka, behind the port: KafkaJS for connections and most requests, reading and appending by hand.
 
 import type { KeptLog } from '../log.ts'
+import { createTroubles } from '../trouble.ts'
 import { createAppender } from './appender.ts'
 import { loadKafkaBookmark, saveKafkaBookmark } from './bookmarks.ts'
 import { createClient, type KafkaClient, type KafkaConnection, withRetry } from './client.ts'
@@ -8,7 +9,6 @@ import { describeKafkaLog, kafkaLogName } from './describe.ts'
 import { appendFirst } from './first.ts'
 import { pickRecords } from './picker.ts'
 import { readKafka } from './reader.ts'
-import { createTroubles } from './trouble.ts'
 
 export interface KafkaLogOptions {
   readonly connection: KafkaConnection

@@ -3,11 +3,11 @@
 import { DEFINITIONS } from '../../codec/record.ts'
 import { createChannel } from '../channel.ts'
 import type { LogEvent, ReadOptions } from '../log.ts'
+import type { Trouble } from '../trouble.ts'
 import { answerToChunks } from './chunks.ts'
 import { createClient, type KafkaClient, type KafkaConnection, withRetry } from './client.ts'
 import { type Assignment, type Item as FetchedItem, fetchAssignment, PREFETCH_BYTES_MAX } from './fetcher.ts'
 import { keepMembership } from './group.ts'
-import type { Trouble } from './trouble.ts'
 
 export interface ReaderOptions extends ReadOptions {
   readonly connection: KafkaConnection

@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { ClientBase, Connection, Submittable } from 'pg'
-import { putWord } from './out.ts'
+import { putWord } from '../../postgres/out.ts'
 
 /** What the driver's connection can do beside what its types say. */
 interface CopyConnection extends Connection {

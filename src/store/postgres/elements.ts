@@ -1,8 +1,8 @@
 // Canonical bytes as elements in Postgres's binary format: what an array's elements and a copied row's fields are alike.
 
 import type { ColumnType } from '../../codec/catalogue.ts'
+import { putBytes, putWord } from '../../postgres/out.ts'
 import { putNumeric, roomOfNumeric } from './numeric.ts'
-import { putBytes, putWord } from './out.ts'
 
 /** The binary format of one type. https://www.postgresql.org/docs/current/protocol-message-formats.html */
 export interface ElementType {

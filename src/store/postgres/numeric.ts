@@ -1,6 +1,6 @@
 // Canonical decimals in Postgres's binary format: groups of four decimal digits, counted from the point.
 
-import { putHalf, putWord } from './out.ts'
+import { putHalf, putWord } from '../../postgres/out.ts'
 
 const GROUP = 4
 const HEADER_BYTES = 8

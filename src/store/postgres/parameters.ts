@@ -2,8 +2,8 @@
 
 import { ALIVE, DEAD, NULL_LENGTH } from '../../crdt/packed/table.ts'
 import { readLength } from '../../crdt/packed/unpack.ts'
+import { createOut, type Out, putWord, reserve } from '../../postgres/out.ts'
 import { elementTypeOf, keyElementTypeOf, NULL_WORD, UUID_BYTES, UUID_OID } from './elements.ts'
-import { createOut, type Out, putWord, reserve } from './out.ts'
 import { type Chunk, type ChunkColumn, isStampOf, type PackedRows } from './packed-rows.ts'
 
 /** Dimensions, a flag for nulls, the elements' oid, how many, and the number of the first. */

@@ -1,9 +1,9 @@
 // The statistic on sessions' numbers, for a bounded number of them.
 
 import { plainArray, textArray } from '../../../postgres/arrays.ts'
+import type { Statement } from '../../../postgres/exchange.ts'
 import { ORIGINS_MAX } from '../../limits.ts'
 import type { OriginStep } from '../../store.ts'
-import type { Statement } from '../exchange.ts'
 
 export function countOrigins(steps: readonly OriginStep[]): Statement {
   const values = [

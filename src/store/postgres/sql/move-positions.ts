@@ -1,8 +1,8 @@
 // Positions move by compare and set, with their counts: what fences a second worker.
 
 import { plainArray } from '../../../postgres/arrays.ts'
+import type { Statement } from '../../../postgres/exchange.ts'
 import type { PartitionStep } from '../../store.ts'
-import type { Statement } from '../exchange.ts'
 
 /** Says how many positions were the ones that were read: if not all, the transaction must be rolled back. */
 export function movePositions(steps: readonly PartitionStep[], onMoved: (count: number) => void): Statement {

@@ -1,8 +1,8 @@
 // Keeps pointers to messages that the definitions so far do not allow, with the D that judged them.
 
 import { textArray } from '../../../postgres/arrays.ts'
+import type { Statement } from '../../../postgres/exchange.ts'
 import type { ParkedMessage } from '../../store.ts'
-import type { Statement } from '../exchange.ts'
 import { setAsideParameters } from './set-aside-parameters.ts'
 
 export function park(messages: readonly ParkedMessage[], judgedAt: bigint): Statement {

@@ -1,7 +1,7 @@
 // Keeps pointers to messages that can never be applied, and to refused definitions.
 
+import type { Statement } from '../../../postgres/exchange.ts'
 import type { SetAside } from '../../store.ts'
-import type { Statement } from '../exchange.ts'
 import { setAsideParameters } from './set-aside-parameters.ts'
 
 export function quarantine(messages: readonly SetAside[]): Statement {

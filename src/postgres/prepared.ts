@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import type { PoolClient } from 'pg'
-import { codeOf } from '../../postgres/errors.ts'
+import { codeOf } from './errors.ts'
 
 /** More than a node's statements of one size; a wide catalogue has more, of which the others go without a name. */
 const NAMES_MAX = 100
