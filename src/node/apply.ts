@@ -2,7 +2,7 @@
 
 import { setImmediate as turn } from 'node:timers/promises'
 import { DEFINITIONS } from '../codec/record.ts'
-import type { Problem, ReadScope } from '../log/log.ts'
+import type { ReadScope } from '../log/log.ts'
 import { type Context, type Outcome, STOPPED } from './context.ts'
 import { createPipeline } from './pipeline.ts'
 
@@ -49,12 +49,12 @@ export async function applyMutations(context: Context, options: ApplyOptions): P
         if (pipeline.isFull()) await pipeline.settle()
         break
       case 'reconnected': {
-        const problems = await context.check()
-        if (problems.length > 0) return { type: 'refused', problems }
+        const outcome = await context.check()
+        if (outcome !== null) return outcome
         break
       }
       case 'lost':
-        return { type: 'refused', problems: await explainLost(context, event.partition, event.position) }
+        return explainLost(context, event.partition, event.position)
     }
   }
   if (refused.signal.aborted) return { type: 'refused', problems: [refused.signal.reason] }
@@ -63,19 +63,13 @@ export async function applyMutations(context: Context, options: ApplyOptions): P
 }
 
 /** Why the log has no such offset: what the checks find, else at least that it is so. */
-export async function explainLost(
-  context: Context,
-  partition: number,
-  position: bigint,
-): Promise<readonly Problem[]> {
-  const problems = await context.check()
-  if (problems.length > 0) return problems
+export async function explainLost(context: Context, partition: number, position: bigint): Promise<Outcome> {
+  const outcome = await context.check()
+  if (outcome !== null) return outcome
   const place = partition === DEFINITIONS ? 'the definitions' : `partition ${partition}`
-  return [
-    {
-      what: `the log no longer has offset ${position} of ${place}: it was truncated or made anew`,
-      remedy:
-        'bring the whole log back, or give this node an empty database and the address of the right log',
-    },
-  ]
+  const problem = {
+    what: `the log no longer has offset ${position} of ${place}: it was truncated or made anew`,
+    remedy: 'bring the whole log back, or give this node an empty database and the address of the right log',
+  }
+  return { type: 'refused', problems: [problem] }
 }

@@ -18,6 +18,8 @@ export type NodeEvent =
       /** By partition, below which everything has been processed; also by other workers of the node. */
       readonly positions: ReadonlyMap<number, bigint>
     }
+  /** The log is a copy of the one that the state stood on: rows stay, and everything is read again. */
+  | { readonly type: 'moved'; readonly from: LogIdentity; readonly to: LogIdentity }
   | { readonly type: 'warning'; readonly text: string }
   | { readonly type: 'assigned'; readonly partitions: readonly number[] }
   | {
@@ -61,8 +63,8 @@ export interface Context {
   readonly retry: Retry
   readonly signal: AbortSignal
   readonly emit: (event: NodeEvent) => void
-  /** Runs the checks of the log and of this node's membership; what it finds forbids going on. */
-  readonly check: () => Promise<readonly Problem[]>
+  /** Runs the checks of the log and of this node's membership: why this session has to end, or null. */
+  readonly check: () => Promise<Outcome | null>
   /** Whether this worker may be a member of its group; what it finds forbids going on. */
   readonly checkMembership: () => Promise<readonly Problem[]>
   /** The catalogue under which messages are judged now. Moved by the definitions task alone, under `lock`. */

@@ -28,7 +28,7 @@ export async function takeDefinitions(context: Context, onCurrent: () => void): 
         break
       }
       case 'lost':
-        return { type: 'refused', problems: await explainLost(context, event.partition, event.position) }
+        return explainLost(context, event.partition, event.position)
       case 'assigned':
       case 'reconnected':
         break

@@ -4,6 +4,7 @@ import { randomInt } from 'node:crypto'
 import { DEFINITIONS } from '../codec/record.ts'
 import { createJudge } from '../codec/verdict.ts'
 import type { Log, Problem, ReadScope } from '../log/log.ts'
+import { isLaterGeneration } from '../store/identity.ts'
 import type { LogIdentity, Store, StoreState } from '../store/store.ts'
 import { applyMutations } from './apply.ts'
 import { type Checked, compareWithState, inspectLog } from './checks.ts'
@@ -44,26 +45,20 @@ const END_POLL_MS = 200
  * errors that are not transient: a bug, or a database that refuses what it must not refuse.
  */
 export async function runNode(options: NodeOptions): Promise<Exclude<Outcome, { type: 'restart' }>> {
-  let ends: Ends | null = null
+  const endsByCopy = new Map<string, Ends>()
   for (;;) {
-    const outcome = await runSession(options, ends, (found) => {
-      ends ??= found
-    })
+    const outcome = await runSession(options, endsByCopy)
     if (outcome.type !== 'restart') return outcome
     options.emit({ type: 'restarted', reason: outcome.reason })
     if (options.signal.aborted) return STOPPED
   }
 }
 
-/** By partition, DEFINITIONS included, the end of the log at the start. */
+/** By partition, DEFINITIONS included, the end of the log when it was first seen. */
 type Ends = ReadonlyMap<number, bigint>
 
 /** From one reading of the state to the moment at which it has to be read again. */
-async function runSession(
-  options: NodeOptions,
-  ends: Ends | null,
-  onEnds: (ends: Ends) => void,
-): Promise<Outcome> {
+async function runSession(options: NodeOptions, endsByCopy: Map<string, Ends>): Promise<Outcome> {
   const { log, store, emit } = options
   const ending = new AbortController()
   const signal = AbortSignal.any([options.signal, ending.signal])
@@ -79,6 +74,7 @@ async function runSession(
     const identity: LogIdentity = { logId, copyId, generation }
     const state = await retry('read the state', () => store.load(identity))
     if (state.type === 'refused') return { type: 'refused', problems: [state] }
+    if (state.movedFrom !== undefined) emit({ type: 'moved', from: state.movedFrom, to: identity })
     const problems = await retry('check the log', () => findProblems(options, checked, identity, state))
     if (problems.length > 0) return { type: 'refused', problems }
     for (const text of checked.warnings) emit({ type: 'warning', text })
@@ -89,8 +85,8 @@ async function runSession(
       offset: state.catalogue.offset,
       positions: state.positions,
     })
-    const found = ends ?? endsOf(checked)
-    onEnds(found)
+    const ends = endsByCopy.get(copyId) ?? endsOf(checked)
+    endsByCopy.set(copyId, ends)
 
     const context: Context = {
       log,
@@ -110,7 +106,7 @@ async function runSession(
       drain: async () => {},
       wakeRejudge: createBell(),
     }
-    return await runTasks(context, options, found, ending)
+    return await runTasks(context, options, ends, ending)
   } catch (error) {
     if (options.signal.aborted && options.isTransient(error)) return STOPPED
     throw error
@@ -151,8 +147,8 @@ async function repeatChecks(context: Context, everyMs: number): Promise<Outcome>
   for (;;) {
     await pause(everyMs, context.signal)
     if (context.signal.aborted) return STOPPED
-    const problems = await context.check()
-    if (problems.length > 0) return { type: 'refused', problems }
+    const outcome = await context.check()
+    if (outcome !== null) return outcome
   }
 }
 
@@ -181,12 +177,16 @@ function endsOf({ description }: Checked & { readonly type: 'ok' }): Ends {
   return new Map(states.map(({ partition, end }) => [partition, end]))
 }
 
-async function checkAgain(options: NodeOptions, identity: LogIdentity): Promise<readonly Problem[]> {
+async function checkAgain(options: NodeOptions, identity: LogIdentity): Promise<Outcome | null> {
   const checked = await inspectLog(options.log)
-  if (checked.type === 'refused') return checked.problems
+  if (checked.type === 'refused') return checked
+  if (isLaterGeneration(checked.genesis, identity)) {
+    return { type: 'restart', reason: 'at the address of the log there is a later copy of it' }
+  }
   const state = await options.store.load(identity)
-  if (state.type === 'refused') return [state]
-  return findProblems(options, checked, identity, state)
+  if (state.type === 'refused') return { type: 'refused', problems: [state] }
+  const problems = await findProblems(options, checked, identity, state)
+  return problems.length > 0 ? { type: 'refused', problems } : null
 }
 
 async function findProblems(

@@ -2,7 +2,10 @@
 
 import type { LogIdentity, StoreRefusal } from './store.ts'
 
-/** Null when a state bound to `held` may follow the log `asked`; else why not, and what to do. */
+/**
+ * Null when a state bound to `held` may follow the log `asked`, which is the same one or a later generation of it; else
+ * why not, and what to do.
+ */
 export function refuseIdentity(held: LogIdentity, asked: LogIdentity): StoreRefusal | null {
   if (held.logId !== asked.logId) {
     return {
@@ -19,14 +22,8 @@ export function refuseIdentity(held: LogIdentity, asked: LogIdentity): StoreRefu
       remedy: 'give the address of the newest copy of the log',
     }
   }
-  if (asked.generation > held.generation) {
-    return {
-      type: 'refused',
-      what: `the log given is generation ${asked.generation}, a copy made after generation ${held.generation}, which this database follows; moving a node to a copied log is not possible in this version yet`,
-      remedy:
-        'stay with the log that this database follows, or start a node on the copy with an empty database',
-    }
-  }
+  // A copy made later: the state moves to it.
+  if (isLaterGeneration(asked, held)) return null
   if (asked.copyId !== held.copyId) {
     return {
       type: 'refused',
@@ -40,4 +37,9 @@ export function refuseIdentity(held: LogIdentity, asked: LogIdentity): StoreRefu
 
 export function isSameIdentity(a: LogIdentity, b: LogIdentity): boolean {
   return a.logId === b.logId && a.copyId === b.copyId && a.generation === b.generation
+}
+
+/** True when `asked` is a copy of the log `held`, made after it. */
+export function isLaterGeneration(asked: LogIdentity, held: LogIdentity): boolean {
+  return asked.logId === held.logId && asked.generation > held.generation
 }

@@ -32,6 +32,8 @@ export interface StoreState {
   /** The greatest stamp and append time (ms) among processed mutations; null before the first. */
   readonly newestStamp: Stamp | null
   readonly newestAppendMs: bigint | null
+  /** Only in the answer of the load that has moved the state: the generation of the log that it stood on before. */
+  readonly movedFrom?: LogIdentity
 }
 
 /** Why an otherwise sound log is not the one of this store. */
@@ -160,7 +162,11 @@ export interface Rejected {
  * Transient failures are thrown as they come from the database.
  */
 export interface Store {
-  /** The state, bound to this log: a fresh store takes its identity, another log's is refused. */
+  /**
+   * The state, bound to this log: a fresh store takes its identity, another log's is refused. A later generation of its
+   * own log, which is a copy, the state moves to: rows, datasets and the newest stamp stay; positions, counts, what was
+   * set aside and origins go, and D is 0. The catalogue stays as if every dataset had been defined before the log began.
+   */
   load(identity: LogIdentity): Promise<StoreState | StoreRefusal>
   commit(batch: Batch): Promise<CommitResult | Rejected>
   define(step: DefinitionStep): Promise<CommitResult>

@@ -5,6 +5,7 @@ import type { Store, StoredRow, StoreReader, StoreStatus } from '../../src/store
 import { rowsOf, type WholeState, wholeState } from './store-fixture.ts'
 import { identityContract } from './store-identity.ts'
 import { mergeContract } from './store-merge.ts'
+import { moveContract } from './store-move.ts'
 import { parkedContract } from './store-parked.ts'
 import { setAsideContract } from './store-set-aside.ts'
 import { stepContract } from './store-steps.ts'
@@ -51,6 +52,7 @@ export function storeContract(name: string, open: () => Promise<StoreBench>): vo
     }
 
     identityContract(subject)
+    moveContract(subject)
     stepContract(subject)
     mergeContract(subject)
     valueContract(subject)

@@ -216,6 +216,10 @@ function createReporter({ io, out, debug }: Context): Reporter {
           return count(event)
         case 'started':
           return say(`Node of log ${event.identity.logId}, ${countOf(event.partitions, 'partition')}.`)
+        case 'moved':
+          return say(
+            `This node moves to generation ${event.to.generation} of its log, copy ${event.to.copyId}: its rows stay, and it reads from the start.`,
+          )
         case 'warning':
           // The node checks its log again whenever it reads the state anew.
           if (!warned.has(event.text)) say(`warning: ${event.text}`)

@@ -1,6 +1,6 @@
 // What a store in memory holds: the plainest form of a node's state, the model that the real stores are held against.
 
-import { type Catalogue, EMPTY_CATALOGUE } from '../../codec/catalogue.ts'
+import { type Catalogue, type Dataset, EMPTY_CATALOGUE } from '../../codec/catalogue.ts'
 import { createFold, type Fold } from '../../crdt/fold.ts'
 import { maxStamp, type Stamp } from '../../crdt/stamp.ts'
 import type { LastRecord, LogIdentity, ParkedMessage, SetAside, StoreState } from '../store.ts'
@@ -81,6 +81,35 @@ export function stateOf(database: MemoryDatabase): StoreState {
     newestStamp,
     newestAppendMs,
   }
+}
+
+/** Moves the state to a copy of its log: see `Store.load`. */
+export function moveTo(database: MemoryDatabase, identity: LogIdentity): void {
+  const { newestStamp } = stateOf(database)
+  const datasets = [...database.catalogue.datasets].map(([name, dataset]): [string, Dataset] => [
+    name,
+    { ...dataset, changedAt: 0n },
+  ])
+  for (const part of ['partitions', 'parked', 'quarantined', 'cures', 'origins'] as const)
+    database[part].clear()
+  database.identity = identity
+  database.catalogue = { offset: 0n, datasets: new Map(datasets) }
+  database.rejudgedTo = 0n
+  database.definitions = { last: null, taken: 0n, refused: 0n, controls: 0n }
+  if (newestStamp !== null) database.partitions.set(0, { ...NOTHING_READ, newestStamp })
+}
+
+/** A writer's clock has to start behind all that can be read, whichever log it came from. */
+const NOTHING_READ: MemoryPartition = {
+  position: 0n,
+  last: null,
+  consumed: 0n,
+  merged: 0n,
+  parked: 0n,
+  quarantined: 0n,
+  controls: 0n,
+  newestStamp: null,
+  newestAppendMs: null,
 }
 
 /** The greater of two numbers, where null is none. */

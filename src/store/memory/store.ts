@@ -24,7 +24,7 @@ import type {
   StoreRefusal,
   StoreState,
 } from '../store.ts'
-import { createMemoryDatabase, type MemoryDatabase, maxOf, stateOf } from './database.ts'
+import { createMemoryDatabase, type MemoryDatabase, maxOf, moveTo, stateOf } from './database.ts'
 
 const COMMITTED: CommitResult = { type: 'committed' }
 
@@ -41,7 +41,11 @@ export function createMemoryStore(database: MemoryDatabase = createMemoryDatabas
 
 function load(database: MemoryDatabase, identity: LogIdentity): StoreState | StoreRefusal {
   database.identity ??= identity
-  return refuseIdentity(database.identity, identity) ?? stateOf(database)
+  const movedFrom = database.identity
+  const refusal = refuseIdentity(movedFrom, identity)
+  if (refusal !== null || isSameIdentity(movedFrom, identity)) return refusal ?? stateOf(database)
+  moveTo(database, identity)
+  return { ...stateOf(database), movedFrom }
 }
 
 function commit(database: MemoryDatabase, batch: Batch): CommitResult {

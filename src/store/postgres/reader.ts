@@ -34,7 +34,7 @@ export async function createPostgresReader(pool: Pool): Promise<StoreReader | St
 
 function openReader(client: PoolClient): StoreReader {
   const catalogues = createCatalogueCache()
-  const catalogue = async () => catalogues.read(client, (await readHead(client)).offset)
+  const catalogue = async () => catalogues.read(client, await readHead(client))
   let cursors = 0
   return {
     catalogue,

@@ -11,16 +11,19 @@ import { decodeStamp } from './rows.ts'
 
 /** Remembers the last catalogue that was read: the state is read often, and a thousand datasets are not small. */
 export interface CatalogueCache {
-  /** The catalogue at D = `offset`, which must be the D of the client's transaction. */
-  read(client: PoolClient, offset: bigint): Promise<Catalogue>
+  /** The catalogue at this head, which must be the one of the client's transaction. */
+  read(client: PoolClient, head: Head): Promise<Catalogue>
 }
 
 export function createCatalogueCache(): CatalogueCache {
-  let held: Catalogue | null = null
+  let held: { readonly catalogue: Catalogue; readonly copyId: string | undefined } | null = null
   return {
-    async read(client, offset) {
-      if (held === null || held.offset !== offset) held = await readCatalogue(client, offset)
-      return held
+    async read(client, { offset, identity }) {
+      // One offset stands for two catalogues in two copies of a log.
+      if (held === null || held.catalogue.offset !== offset || held.copyId !== identity?.copyId) {
+        held = { catalogue: await readCatalogue(client, offset), copyId: identity?.copyId }
+      }
+      return held.catalogue
     },
   }
 }
@@ -55,6 +58,9 @@ export interface Head {
   readonly refused: bigint
   readonly controls: bigint
 }
+
+/** Waits for the batches in flight; those that come later wait behind. */
+export const LOCK_EXCLUSIVELY = 'lock table spindexer.definitions in exclusive mode'
 
 /** For `headOf`. */
 export const HEAD = 'select * from spindexer.node cross join spindexer.definitions'

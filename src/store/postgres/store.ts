@@ -21,6 +21,7 @@ import type {
   StoreState,
 } from '../store.ts'
 import { applyFold } from './apply.ts'
+import { bindTo } from './bind.ts'
 import { findRejected } from './blame.ts'
 import { setLockTimeout, takeDefinitions } from './define.ts'
 import { isKeyTaken } from './errors.ts'
@@ -38,6 +39,7 @@ import {
   HEAD,
   type Head,
   headOf,
+  LOCK_EXCLUSIVELY,
   readHead,
   readPositions,
   toState,
@@ -67,7 +69,6 @@ const SHARED = `${WRITE}; select ${PLANS}, ${settings({ synchronous_commit: 'off
   lock table spindexer.definitions in row share mode; ${HEAD}`
 /** Long enough for the batches in flight to end; others wait behind. */
 const EXCLUSIVE_WAIT_MS = 5_000
-const LOCK_EXCLUSIVELY = 'lock table spindexer.definitions in exclusive mode'
 
 const COMMITTED: CommitResult = { type: 'committed' }
 
@@ -105,8 +106,7 @@ async function orRejected(
     )
   } catch (error) {
     if (!isDataError(error)) throw error
-    const readCatalogue = async (client: PoolClient) =>
-      catalogues.read(client, (await readHead(client)).offset)
+    const readCatalogue = async (client: PoolClient) => catalogues.read(client, await readHead(client))
     return findRejected({ pool, begin: SHARED, readCatalogue }, rows, error)
   }
 }
@@ -133,30 +133,32 @@ async function load(
   catalogues: CatalogueCache,
   identity: LogIdentity,
 ): Promise<StoreState | StoreRefusal> {
-  const loaded = await inTransaction(pool, READ_SNAPSHOT, async (client) => {
-    const refusal = await refuseSchema(client)
-    if (refusal !== null) return refusal
-    const head = await readHead(client)
-    if (head.identity === null) return null
-    return (
-      refuseIdentity(head.identity, identity) ??
-      toState(head, await catalogues.read(client, head.offset), await readPositions(client))
-    )
-  })
-  if (loaded !== null) return loaded
-  await bind(pool, identity)
-  return load(pool, catalogues, identity)
+  const read = () => inTransaction(pool, READ_SNAPSHOT, (client) => readState(client, catalogues, identity))
+  let loaded = await read()
+  let movedFrom: LogIdentity | null = null
+  if (loaded === 'unbound') {
+    movedFrom = await bindTo(pool, identity)
+    loaded = await read()
+  }
+  if (loaded === 'unbound')
+    throw new Error('spindexer.node has lost the identity of its log; restore the database')
+  return loaded.type === 'refused' || movedFrom === null ? loaded : { ...loaded, movedFrom }
 }
 
-/** A fresh database takes the log's identity; when another worker was first, its identity stays. */
-async function bind(pool: Pool, { logId, copyId, generation }: LogIdentity): Promise<void> {
-  await inTransaction(pool, WRITE, async (client) => {
-    await client.query(LOCK_EXCLUSIVELY)
-    await client.query(
-      'update spindexer.node set log_id = $1, copy_id = $2, generation = $3 where log_id is null',
-      [logId, copyId, generation],
-    )
-  })
+/** `unbound`: the database follows no log yet, or an earlier generation of this one. */
+async function readState(
+  client: PoolClient,
+  catalogues: CatalogueCache,
+  identity: LogIdentity,
+): Promise<StoreState | StoreRefusal | 'unbound'> {
+  const refusal = await refuseSchema(client)
+  if (refusal !== null) return refusal
+  const head = await readHead(client)
+  if (head.identity === null) return 'unbound'
+  const other = refuseIdentity(head.identity, identity)
+  if (other !== null) return other
+  if (!isSameIdentity(head.identity, identity)) return 'unbound'
+  return toState(head, await catalogues.read(client, head), await readPositions(client))
 }
 
 async function commit(
@@ -168,7 +170,7 @@ async function commit(
   const stale = findStale(head, batch.identity, batch.catalogueOffset)
   if (stale !== null) return stale
   const { steps, parked, quarantined, origins } = batch
-  const catalogue = await catalogues.read(client, head.offset)
+  const catalogue = await catalogues.read(client, head)
   const bundle = createBundle(client)
   let isMoved = (steps.length === 0 ? true : null) as boolean | null
   try {
@@ -217,7 +219,7 @@ async function takeStep(
   const head = await readHead(client)
   const stale = findStale(head, step.identity, step.from)
   if (stale !== null) return stale
-  await takeDefinitions(client, head.dataSchema, await catalogues.read(client, head.offset), step)
+  await takeDefinitions(client, head.dataSchema, await catalogues.read(client, head), step)
   await markRejudged(client, step.catalogue.offset)
   return COMMITTED
 }
@@ -264,7 +266,7 @@ async function rejudge(
   }
   const bundle = createBundle(client)
   if (parked.length > 0) await bundle.add(park(parked, head.offset))
-  await applyFold(client, bundle, await catalogues.read(client, head.offset), rows)
+  await applyFold(client, bundle, await catalogues.read(client, head), rows)
   return COMMITTED
 }
 
