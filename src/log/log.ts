@@ -117,8 +117,8 @@ export interface LogKeeping {
   /** Durable when it resolves. Partitions that are not named keep what they have. */
   saveBookmark(name: string, positions: ReadonlyMap<number, bigint>): Promise<void>
   /**
-   * Appends these as the last records of the log, all or none, and has every later append refused. False where this kind
-   * of log cannot refuse appends: then nothing was done.
+   * Appends these as the last records of the log, all or none, and has every later append refused. A log that is sealed
+   * already stays as it is: true. False where this kind of log cannot refuse appends: then nothing was done.
    */
   seal(records: readonly NewRecord[]): Promise<boolean>
 }

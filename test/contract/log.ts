@@ -4,17 +4,18 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { DEFINITIONS, type Pointer } from '../../src/codec/record.ts'
 import { checkLog } from '../../src/log/check.ts'
-import type { Log, LogEvent, NewRecord, ReadScope } from '../../src/log/log.ts'
+import type { KeptLog, Log, LogEvent, NewRecord, ReadScope } from '../../src/log/log.ts'
 import { startMember } from '../log/member.ts'
 import { until } from '../log/reading.ts'
 import { text, textOf } from '../log/samples.ts'
 import { logCreateContract } from './log-create.ts'
+import { logKeepingContract } from './log-keeping.ts'
 
 /** A log under test, empty, with its partitions made. */
 export interface LogUnderTest {
-  readonly log: Log
+  readonly log: KeptLog
   /** Another handle on the same log, as another process would have. */
-  another(): Log
+  another(): KeptLog
   /** Makes everything of a partition below an offset expire. */
   truncate(partition: number, first: bigint): Promise<void>
 }
@@ -291,6 +292,7 @@ export function logContract({ name, create, groupMs }: LogFactory): void {
   })
 
   logCreateContract(name, start)
+  logKeepingContract(name, start)
 }
 
 const all: ReadScope = { type: 'all' }

@@ -3,7 +3,7 @@
 import { DEFINITIONS, type LogRecord } from '../../codec/record.ts'
 import type {
   Appended,
-  Log,
+  KeptLog,
   LogDescription,
   LogEvent,
   NewRecord,
@@ -24,7 +24,7 @@ export interface MemoryLogOptions {
 }
 
 /** What befalls a log, and what an adapter does beside the port. */
-export interface MemoryLog extends Log {
+export interface MemoryLog extends KeptLog {
   /** Appends records that carry this time of their writer's instead of the log's. */
   appendUnstamped(records: readonly NewRecord[], timeMs: bigint): readonly Appended[]
   /** Offsets that hold no record, as a control batch leaves them. */
@@ -35,8 +35,6 @@ export interface MemoryLog extends Log {
   remake(): void
   /** Every reader's connection is lost and back. */
   reconnect(): void
-  /** The members that read with this group at present. */
-  groupMembers(group: string): Promise<readonly string[]>
 }
 
 interface Partition {
@@ -46,6 +44,7 @@ interface Partition {
 }
 
 const CLOSED = 'the log is closed'
+const SEALED = 'the log in memory is closed for ever: a copy has taken its place; write to the copy'
 
 export function createMemoryLog(options: MemoryLogOptions): MemoryLog {
   const { now, chunkRecords = 1_000 } = options
@@ -54,7 +53,9 @@ export function createMemoryLog(options: MemoryLogOptions): MemoryLog {
   const partitions = new Map(names.map((partition) => [partition, createPartition()]))
   const groups = createGroups(numbers)
   const waiting = new Set<() => void>()
+  const bookmarks = new Map<string, Map<number, bigint>>()
   let isClosed = false
+  let isSealed = false
   let connection = 0
 
   const wakeAll = () => {
@@ -73,6 +74,7 @@ export function createMemoryLog(options: MemoryLogOptions): MemoryLog {
 
   function appendAll(records: readonly NewRecord[], time: bigint | null): Appended[] {
     assertOpen()
+    if (isSealed) throw new Error(SEALED)
     const appendMs = time ?? now()
     const placed = records.map((record) => record.partition ?? keyToPartition(record.key, numbers.length))
     for (const partition of placed) find(partition)
@@ -232,8 +234,15 @@ export function createMemoryLog(options: MemoryLogOptions): MemoryLog {
       connection++
       wakeAll()
     },
-    async groupMembers(group) {
-      return groups.members(group)
+    groupMembers: async (group) => groups.members(group),
+    loadBookmark: async (name) => new Map(bookmarks.get(name)),
+    async saveBookmark(name, positions) {
+      bookmarks.set(name, new Map([...(bookmarks.get(name) ?? []), ...positions]))
+    },
+    async seal(records) {
+      if (!isSealed) appendAll(records, null)
+      isSealed = true
+      return true
     },
   }
 }
