@@ -52,7 +52,7 @@ export async function withOnlyChanged<T>(
   return withReader(context, async (reader) => {
     const isKnown = (await reader.catalogue()).datasets.has(dataset)
     const findRows = (keys: readonly (readonly string[])[]) =>
-      isKnown ? reader.rows(dataset, keys) : noRows()
+      isKnown ? reader.rows(dataset, { type: 'keys', keys }) : noRows()
     return use(await onlyChanged(source, findRows, context.io.signal))
   })
 }

@@ -239,14 +239,20 @@ export interface SetAsideView {
   messages(): AsyncIterable<SetAsideMessage>
 }
 
+/**
+ * Which rows of a dataset. `keys`: those of them that there are, existing or not, in any order; none of the keys stands
+ * there twice. `page`: at most `limit` of those that readers see (they exist, and no required column is null or absent),
+ * behind the key `after` (which need not be there; null: from the first), in the order of key-order.ts.
+ */
+export type RowSelection =
+  | { readonly type: 'keys'; readonly keys: readonly (readonly string[])[] }
+  | { readonly type: 'page'; readonly after: readonly string[] | null; readonly limit: number }
+
 /** The reading side, one consistent snapshot from opening to closing. Not its job: formats. */
 export interface StoreReader {
   catalogue(): Promise<Catalogue>
-  /**
-   * Every row of a dataset, existing or not, by key text in order of UTF-8 bytes; with `keys` those of them that there
-   * are, in any order; none of the keys stands there twice.
-   */
-  rows(dataset: string, keys?: readonly (readonly string[])[]): AsyncIterable<StoredRow>
+  /** Every row of a dataset, existing or not, by key text in order of UTF-8 bytes; or those that are selected. */
+  rows(dataset: string, selection?: RowSelection): AsyncIterable<StoredRow>
   setAside(filter: SetAsideFilter): SetAsideView
   status(): Promise<StoreStatus>
   close(): Promise<void>

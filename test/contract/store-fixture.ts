@@ -15,6 +15,7 @@ import type {
   ParkedMessage,
   PartitionStep,
   PendingMessage,
+  RowSelection,
   SetAside,
   Store,
   StoredRow,
@@ -222,10 +223,10 @@ export async function prepare(store: Store, ...datasets: readonly Dataset[]): Pr
 export async function rowsOf(
   reader: StoreReader,
   dataset: string,
-  keys?: readonly (readonly string[])[],
+  selection?: RowSelection,
 ): Promise<StoredRow[]> {
   const rows: StoredRow[] = []
-  for await (const row of reader.rows(dataset, keys)) rows.push(row)
+  for await (const row of reader.rows(dataset, selection)) rows.push(row)
   return rows
 }
 

@@ -54,7 +54,7 @@ const VALUES: Readonly<Record<ColumnType, readonly Value[]>> = {
   ],
 }
 
-const KEYS: Readonly<Partial<Record<ColumnType, readonly string[]>>> = {
+export const KEYS: Readonly<Partial<Record<ColumnType, readonly string[]>>> = {
   boolean: ['false', 'true'],
   long: ['-9223372036854775808', '-1', '-10', '0', '1', '10', '2', '9223372036854775807'],
   string: ['', ' ', 'A', 'NULL', '\\', 'a', 'a b', 'aB', '{', 'ä', '\uffff', '\u{10000}', 'k'.repeat(1_024)],
@@ -99,7 +99,7 @@ export function valueContract(subject: StoreSubject): void {
         expect(rows.every((row) => row.cells.get('v')?.value === 2n)).toBe(true)
         // Asked for by their keys they are those, and no others.
         const some = pairs.filter((_key, i) => i % 3 === 0)
-        const found = await subject.rows('keys', some)
+        const found = await subject.rows('keys', { type: 'keys', keys: some })
         expect(found.length).toBe(some.length)
         expect(new Set(found.map(({ key }) => key.join('\0')))).toEqual(
           new Set(some.map((key) => key.join('\0'))),
@@ -116,11 +116,13 @@ export function valueContract(subject: StoreSubject): void {
         mutationOf('delete', 'some', 'b', 1),
       ]
       await store.commit(batchOf(mutations))
-      expect(await subject.rows('some', [])).toEqual([])
-      expect(await subject.rows('some', [['c'], ['A']])).toEqual([])
-      const [gone] = await subject.rows('some', [['c'], ['b']])
+      expect(await subject.rows('some', { type: 'keys', keys: [] })).toEqual([])
+      expect(await subject.rows('some', { type: 'keys', keys: [['c'], ['A']] })).toEqual([])
+      const [gone] = await subject.rows('some', { type: 'keys', keys: [['c'], ['b']] })
       expect(gone).toMatchObject({ key: ['b'], alive: null })
-      expect((await subject.rows('some', [['a']]))[0]!.cells.get('v')?.value).toBeNull()
+      expect(
+        (await subject.rows('some', { type: 'keys', keys: [['a']] }))[0]!.cells.get('v')?.value,
+      ).toBeNull()
     })
 
     it('names that Postgres has for itself, in any case, are names like all others', async () => {

@@ -1,11 +1,12 @@
 // The contract of stores: what every adapter must do alike.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { Store, StoredRow, StoreReader, StoreStatus } from '../../src/store/store.ts'
+import type { RowSelection, Store, StoredRow, StoreReader, StoreStatus } from '../../src/store/store.ts'
 import { rowsOf, type WholeState, wholeState } from './store-fixture.ts'
 import { identityContract } from './store-identity.ts'
 import { mergeContract } from './store-merge.ts'
 import { moveContract } from './store-move.ts'
+import { pageContract } from './store-pages.ts'
 import { parkedContract } from './store-parked.ts'
 import { setAsideContract } from './store-set-aside.ts'
 import { stepContract } from './store-steps.ts'
@@ -22,7 +23,7 @@ export interface StoreBench {
 export interface StoreSubject {
   store(): Store
   reader(): Promise<StoreReader>
-  rows(dataset: string, keys?: readonly (readonly string[])[]): Promise<StoredRow[]>
+  rows(dataset: string, selection?: RowSelection): Promise<StoredRow[]>
   status(): Promise<StoreStatus>
   whole(): Promise<WholeState>
 }
@@ -46,7 +47,7 @@ export function storeContract(name: string, open: () => Promise<StoreBench>): vo
     const subject: StoreSubject = {
       store: () => bench.store(),
       reader: () => bench.reader(),
-      rows: (dataset, keys) => withReader((reader) => rowsOf(reader, dataset, keys)),
+      rows: (dataset, selection) => withReader((reader) => rowsOf(reader, dataset, selection)),
       status: () => withReader((reader) => reader.status()),
       whole: () => withReader(wholeState),
     }
@@ -57,6 +58,7 @@ export function storeContract(name: string, open: () => Promise<StoreBench>): vo
     mergeContract(subject)
     valueContract(subject)
     parkedContract(subject)
+    pageContract(subject)
     setAsideContract(subject)
 
     it('a reader of an unbound store sees that there is nothing', async () => {

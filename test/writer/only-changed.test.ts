@@ -38,7 +38,7 @@ async function compare(held: readonly Mutation[], changes: readonly TypedChange[
   let lookups = 0
   const findRows = (keys: readonly (readonly string[])[]) => {
     lookups += keys.length
-    return reader.rows('rows', keys)
+    return reader.rows('rows', { type: 'keys', keys })
   }
   const compared = await onlyChanged(source, findRows, new AbortController().signal)
   const sent: string[] = []

@@ -1,11 +1,20 @@
 // The reading side of the store in memory: a copy of everything, made when it is opened.
 
 import type { Dataset } from '../../codec/catalogue.ts'
+import { isVisible } from '../../codec/dump.ts'
 import { createFold, mergeFold } from '../../crdt/fold.ts'
 import { type Row, rowExists } from '../../crdt/merge.ts'
 import { keyToText } from '../../crdt/mutation.ts'
 import { compareText } from '../../crdt/value.ts'
-import type { SetAsideFilter, SetAsideMessage, StoredRow, StoreReader, StoreStatus } from '../store.ts'
+import { compareKeys } from '../key-order.ts'
+import type {
+  RowSelection,
+  SetAsideFilter,
+  SetAsideMessage,
+  StoredRow,
+  StoreReader,
+  StoreStatus,
+} from '../store.ts'
 import { type MemoryDatabase, type MemoryOrigin, stateOf } from './database.ts'
 
 export function createMemoryReader(database: MemoryDatabase): StoreReader {
@@ -16,12 +25,10 @@ export function createMemoryReader(database: MemoryDatabase): StoreReader {
   const messages = listSetAside(database)
   return {
     catalogue: async () => catalogue,
-    async *rows(name, keys): AsyncGenerator<StoredRow> {
-      if (!catalogue.datasets.has(name)) throw new Error(`there is no dataset "${name}"`)
-      const wanted = keys === undefined ? null : new Set<string>(keys.map(keyToText))
-      const all = [...(rows.get(name) ?? [])]
-      const sorted = all.filter(([text]) => wanted?.has(text) ?? true).sort(([a], [b]) => compareText(a, b))
-      for (const [, row] of sorted) yield row
+    async *rows(name, selection): AsyncGenerator<StoredRow> {
+      const dataset = catalogue.datasets.get(name)
+      if (dataset === undefined) throw new Error(`there is no dataset "${name}"`)
+      yield* select(dataset, [...(rows.get(name)?.values() ?? [])], selection)
     },
     setAside(filter) {
       const found = messages.filter((message) => isMeant(message, filter))
@@ -40,6 +47,27 @@ export function createMemoryReader(database: MemoryDatabase): StoreReader {
     status: async () => status,
     close: async () => {},
   }
+}
+
+function select(
+  dataset: Dataset,
+  rows: readonly StoredRow[],
+  selection: RowSelection | undefined,
+): readonly StoredRow[] {
+  if (selection?.type === 'page') {
+    const { after, limit } = selection
+    return rows
+      .filter((row) => isVisible(dataset, row))
+      .filter(({ key }) => after === null || compareKeys(dataset, key, after) > 0)
+      .sort((a, b) => compareKeys(dataset, a.key, b.key))
+      .slice(0, limit)
+  }
+  const wanted = selection === undefined ? null : new Set<string>(selection.keys.map(keyToText))
+  return rows
+    .map((row) => ({ text: keyToText(row.key), row }))
+    .filter(({ text }) => wanted?.has(text) ?? true)
+    .sort((a, b) => compareText(a.text, b.text))
+    .map(({ row }) => row)
 }
 
 function statusOf(database: MemoryDatabase): StoreStatus {

@@ -3,10 +3,11 @@
 import type { Pool, PoolClient } from 'pg'
 import type { Column, Dataset } from '../../codec/catalogue.ts'
 import { begin, READ_SNAPSHOT } from '../../postgres/pool.ts'
-import type { StoreReader, StoreRefusal } from '../store.ts'
+import type { RowSelection, StoreReader, StoreRefusal } from '../store.ts'
 import { readCursor } from './cursor.ts'
 import { keyColumnOf, tableOf } from './names.ts'
 import { decodeRow, keyParameters, selectByKeySql, selectList } from './rows.ts'
+import { pageSql } from './sql/page.ts'
 import { countSetAside, listSetAside } from './sql/set-aside.ts'
 import { createCatalogueCache, readHead } from './state.ts'
 import { readStatus } from './status.ts'
@@ -38,14 +39,11 @@ function openReader(client: PoolClient): StoreReader {
   let cursors = 0
   return {
     catalogue,
-    async *rows(name, keys) {
+    async *rows(name, selection) {
       const dataset = (await catalogue()).datasets.get(name)
       if (dataset === undefined) throw new Error(`there is no dataset "${name}"`)
       const columns = [...dataset.columns.values()]
-      const [sql, parameters] =
-        keys === undefined
-          ? [allRowsSql(dataset, columns), []]
-          : [selectByKeySql(dataset, columns), keyParameters(dataset, keys)]
+      const [sql, parameters] = selectRowsSql(dataset, columns, selection)
       const rows = readCursor(client, `rows_${++cursors}`, sql, parameters)
       for await (const texts of rows) yield decodeRow(dataset, columns, texts)
     },
@@ -61,6 +59,23 @@ function openReader(client: PoolClient): StoreReader {
       )
       client.release(isBroken)
     },
+  }
+}
+
+function selectRowsSql(
+  dataset: Dataset,
+  columns: readonly Column[],
+  selection: RowSelection | undefined,
+): [string, readonly (string | number)[]] {
+  switch (selection?.type) {
+    case undefined:
+      return [allRowsSql(dataset, columns), []]
+    case 'keys':
+      return [selectByKeySql(dataset, columns), keyParameters(dataset, selection.keys)]
+    case 'page': {
+      const { after, limit } = selection
+      return [pageSql(dataset, columns, after !== null), [limit, ...(after ?? [])]]
+    }
   }
 }
 
