@@ -13,7 +13,7 @@ import { isTransient as isPostgresTransient } from '../store/postgres/errors.ts'
 import { type Migrated, migrate } from '../store/postgres/migrate.ts'
 import { createPostgresReader } from '../store/postgres/reader.ts'
 import { type CureName, countWaiting } from '../store/postgres/sql/pending-parked.ts'
-import { type Head, readHead, readPositions, toState } from '../store/postgres/state.ts'
+import { createCatalogueCache, type Head, readHead, readPositions, toState } from '../store/postgres/state.ts'
 import { createPostgresStore } from '../store/postgres/store.ts'
 import { refuseSchema } from '../store/postgres/version.ts'
 import {
@@ -99,7 +99,13 @@ export interface Database {
   close(): Promise<void>
 }
 
-export function openDatabase(config: Config): Database {
+export interface DatabaseOptions {
+  readonly connectionsMax?: number
+  /** How long one statement of a reader may take, in milliseconds; for ever unless set. */
+  readonly statementMs?: number
+}
+
+export function openDatabase(config: Config, options: DatabaseOptions = {}): Database {
   const url = requireSetting(config, 'DATABASE_URL')
   if (!/^postgres(ql)?:\/\//.test(url) || !isConnectionString(url)) {
     throw usageFailure(
@@ -107,12 +113,14 @@ export function openDatabase(config: Config): Database {
       'write postgres://user:password@host:port/database; in the password, %40 for @, %2F for /, %3A for :',
     )
   }
-  const pool = createPool(url)
+  const { connectionsMax, ...readerOptions } = options
+  const pool = createPool(url, connectionsMax)
+  const catalogues = createCatalogueCache()
   const dataSchema = config.get('SPINDEXER_DATA_SCHEMA') ?? 'data'
   return {
     migrate: (onWarning) => migrate(pool, { dataSchema, onWarning }),
     store: () => createPostgresStore({ pool }),
-    reader: () => createPostgresReader(pool),
+    reader: () => createPostgresReader(pool, { catalogues, ...readerOptions }),
     nodeId: () => readNodeId(pool),
     resetNodeId: () => resetNodeId(pool),
     registerWorker: (workerId) => registerWorker(pool, workerId),

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { listNames, nearNames } from '../codec/near-names.ts'
 import { usageFailure } from './errors.ts'
-import { maskSecrets } from './secrets.ts'
+import { MASK, maskSecrets } from './secrets.ts'
 import { SETTINGS, type Setting, type SettingName } from './settings.ts'
 
 export interface ResolvedSetting extends Setting {
@@ -62,7 +62,8 @@ export function resolveConfig({ flags, env, directory }: ConfigSources): Config 
 
 /** A setting's value for people: secrets masked. */
 export function maskSetting(setting: ResolvedSetting): string | null {
-  return setting.value === null || !setting.isSecret ? setting.value : maskSecrets(setting.value)
+  if (setting.value === null || !setting.isSecret) return setting.value
+  return setting.isWhollySecret === true ? MASK : maskSecrets(setting.value)
 }
 
 type Variables = Readonly<Record<string, string | undefined>>

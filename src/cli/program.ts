@@ -1,6 +1,5 @@
 // The tree of commands: what there is, and what `--help` says about all of it.
 
-import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addConfigCommand } from './commands/config.ts'
 import { addDatasetsApplyCommand } from './commands/datasets-apply.ts'
@@ -19,11 +18,7 @@ import { addRunCommand } from './commands/run.ts'
 import { addStatusCommand } from './commands/status.ts'
 import type { Io } from './context.ts'
 import { SETTINGS } from './settings.ts'
-
-/** package.json stands two directories above this file, in the sources as in the built package. */
-const PACKAGE: { readonly description: string; readonly version: string } = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-)
+import { PACKAGE } from './version.ts'
 
 export function buildProgram(io: Io): Command {
   const program = new Command('spindexer')
@@ -37,8 +32,8 @@ export function buildProgram(io: Io): Command {
     })
     .showHelpAfterError('(--help says how it is used)')
     .exitOverride()
-  for (const { flag, name, meaning } of SETTINGS) {
-    if (flag !== null) program.option(`${flag} <url>`, `${meaning} (else ${name})`)
+  for (const { flag, flagValue = '<url>', name, meaning } of SETTINGS) {
+    if (flag !== null) program.option(`${flag} ${flagValue}`, `${meaning} (else ${name})`)
   }
   program.addHelpText('after', OVERVIEW)
 

@@ -1,6 +1,6 @@
 // Keeps passwords out of everything that is printed.
 
-const MASK = '****'
+export const MASK = '****'
 
 /** A URL or connection string with its passwords masked; other text as it is. */
 export function maskSecrets(text: string): string {

@@ -1,11 +1,17 @@
 // Every setting that there is: its name, its flag, what it means.
 
+import { HTTP_SETTINGS, type HttpSettingName } from './http-settings.ts'
+
 export interface Setting {
   readonly name: SettingName
   /** The global option that sets it, or null. */
   readonly flag: string | null
   /** Whether it may hold a secret (a password inside a URL): then it can also come from the file NAME_FILE. */
   readonly isSecret: boolean
+  /** True where all of it is the secret, not only a password inside it. */
+  readonly isWhollySecret?: true
+  /** What stands behind the flag in `--help`; `<url>` unless set. */
+  readonly flagValue?: string
   readonly meaning: string
   readonly fallback: string | null
 }
@@ -16,6 +22,7 @@ export type SettingName =
   | 'SCHEMA_REGISTRY_URL'
   | 'SPINDEXER_DATA_SCHEMA'
   | 'SPINDEXER_DEBUG'
+  | HttpSettingName
 
 export const SETTINGS: readonly Setting[] = [
   {
@@ -53,4 +60,5 @@ export const SETTINGS: readonly Setting[] = [
     meaning: '1: errors come with their stack trace, and libraries may warn',
     fallback: null,
   },
+  ...HTTP_SETTINGS,
 ]

@@ -9,6 +9,10 @@ const KINDS = {
   unauthorized: [401, 'A token is needed'],
   forbidden: [403, 'The token does not allow this'],
   'not-found': [404, 'There is nothing here'],
+  'unknown-dataset': [404, 'There is no such dataset'],
+  'unknown-row': [404, 'There is no such row'],
+  'deleted-row': [404, 'The row was deleted'],
+  'hidden-row': [404, 'The row is not complete'],
   'method-not-allowed': [405, 'The method is not allowed here'],
   'not-acceptable': [406, 'The answer has no such form'],
   timeout: [408, 'The request took too long'],
@@ -21,6 +25,7 @@ const KINDS = {
   'internal-error': [500, 'Something went wrong here'],
   'too-busy': [503, 'Too much is being done already'],
   'not-ready': [503, 'The node is not ready'],
+  'database-away': [503, 'The database does not answer'],
   stopping: [503, 'The node is about to stop'],
 } as const satisfies Readonly<Record<string, readonly [number, string]>>
 

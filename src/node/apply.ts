@@ -30,7 +30,11 @@ export async function applyMutations(context: Context, options: ApplyOptions): P
         return new Map()
       }
       pipeline.assign()
-      return new Map(partitions.map((partition) => [partition, state.positions.get(partition) ?? 0n]))
+      const positions = new Map(
+        partitions.map((partition) => [partition, state.positions.get(partition) ?? 0n]),
+      )
+      context.emit({ type: 'resumed', positions })
+      return positions
     },
   })
   for await (const event of events) {

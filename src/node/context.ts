@@ -21,6 +21,8 @@ export type NodeEvent =
   /** The log is a copy of the one that the state stood on: rows stay, and everything is read again. */
   | { readonly type: 'moved'; readonly from: LogIdentity; readonly to: LogIdentity }
   | { readonly type: 'warning'; readonly text: string }
+  /** Where the reading of partitions goes on from, as the store has it; before `assigned`. */
+  | { readonly type: 'resumed'; readonly positions: ReadonlyMap<number, bigint> }
   | { readonly type: 'assigned'; readonly partitions: readonly number[] }
   | {
       readonly type: 'committed'

@@ -44,10 +44,10 @@ export const WRITE = `begin isolation level read committed; ${SETTINGS}, ${setti
 export const READ_SNAPSHOT = `begin isolation level repeatable read read only; ${SETTINGS}`
 
 /** A small pool that survives servers that go away, with or without a word. Whoever makes it ends it with `endPool`. */
-export function createPool(connectionString: string): Pool {
+export function createPool(connectionString: string, connectionsMax: number = CONNECTIONS_MAX): Pool {
   const pool = new pg.Pool({
     connectionString,
-    max: CONNECTIONS_MAX,
+    max: connectionsMax,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     connectionTimeoutMillis: 10_000,

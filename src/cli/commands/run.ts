@@ -10,11 +10,14 @@ import { runNode } from '../../node/run.ts'
 import type { Database, OpenedLog } from '../compose.ts'
 import { requireSetting } from '../config.ts'
 import { type Context, createContext, type Io } from '../context.ts'
+import type { Door } from '../door.ts'
+import { type DoorConfig, readDoorConfig } from '../door-config.ts'
 import { explainError, Failure, problemsFailure } from '../errors.ts'
 import { withBareDatabase, withLog } from '../log-access.ts'
 import { createMembership } from '../membership.ts'
 import { holdMemoryDown } from '../memory.ts'
 import { countOf, formatCount, type Progress, startProgress } from '../progress.ts'
+import { createStop, type Stop } from '../stop.ts'
 
 interface Options {
   readonly untilEnd?: boolean
@@ -45,11 +48,14 @@ export function addRunCommand(parent: Command, io: Io): void {
       // Both are looked at before either is opened: the first message says all that is missing.
       requireSetting(context.config, 'SPINDEXER_LOG')
       requireSetting(context.config, 'DATABASE_URL')
+      const doorConfig =
+        options.untilEnd === true && !isHttpSet(context) ? null : readDoorConfig(context.config)
       const reporter = createReporter(context)
+      const stop = createStop(io.signal)
       const work = withBareDatabase(context, (database) =>
-        withLog(context, (opened) => run(context, { database, opened, reporter, options })),
+        withLog(context, (opened) => run(context, { database, opened, reporter, options, stop, doorConfig })),
       )
-      if ((await Promise.race([work, losePatience(io.signal, reporter)])) === 'lost') {
+      if ((await Promise.race([work, losePatience(stop.signal, reporter)])) === 'lost') {
         reporter.end()
         context.out.say(
           'Stopped without waiting for a service any longer; what was not committed comes again.',
@@ -78,23 +84,28 @@ interface Work {
   readonly opened: OpenedLog
   readonly reporter: Reporter
   readonly options: Options
+  readonly stop: Stop
+  readonly doorConfig: DoorConfig | null
 }
 
-async function run(context: Context, { database, opened, reporter, options }: Work): Promise<void> {
+async function run(context: Context, work: Work): Promise<void> {
+  const { database, opened, reporter, options, stop } = work
   const { io, out } = context
   const { log } = opened
   holdMemoryDown()
   const { isTransient } = await import('../compose.ts')
   const ending = new AbortController()
-  const signal = AbortSignal.any([io.signal, ending.signal])
+  const signal = AbortSignal.any([stop.signal, ending.signal])
   const hasFailed = () => options.failOnQuarantine === true && reporter.quarantined() > 0
+  const door = await openDoorOf(context, work)
   const onEvent = (event: NodeEvent) => {
     reporter.emit(event)
+    door?.note(event)
     if (hasFailed()) ending.abort()
   }
   const retry = createRetry({
     isTransient,
-    onWait: (what, error, _tries, waitMs) => reporter.emit({ type: 'waiting', what, error, waitMs }),
+    onWait: (what, error, _tries, waitMs) => onEvent({ type: 'waiting', what, error, waitMs }),
     signal,
   })
   try {
@@ -130,6 +141,7 @@ async function run(context: Context, { database, opened, reporter, options }: Wo
     out.say('Stopped.')
   } finally {
     reporter.end()
+    await door?.close()
   }
   if (hasFailed()) {
     throw new Failure(
@@ -137,6 +149,19 @@ async function run(context: Context, { database, opened, reporter, options }: Wo
       '`spindexer quarantine list` says why; without --fail-on-quarantine the node goes on',
     )
   }
+}
+
+/** Where it is wanted: opened before anything is waited for, and the first to end when the end is asked for. */
+async function openDoorOf(context: Context, { doorConfig, opened, stop }: Work): Promise<Door | null> {
+  if (doorConfig === null) return null
+  const { openDoor } = await import('../door.ts')
+  const door = await openDoor(context, doorConfig, opened.log)
+  stop.first(() => door.close())
+  return door
+}
+
+function isHttpSet({ config }: Context): boolean {
+  return config.settings.find(({ name }) => name === 'SPINDEXER_HTTP')?.source !== 'default'
 }
 
 interface Reporter {

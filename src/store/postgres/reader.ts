@@ -2,28 +2,39 @@
 
 import type { Pool, PoolClient } from 'pg'
 import type { Column, Dataset } from '../../codec/catalogue.ts'
-import { begin, READ_SNAPSHOT } from '../../postgres/pool.ts'
+import { begin, READ_SNAPSHOT, settings } from '../../postgres/pool.ts'
 import type { RowSelection, StoreReader, StoreRefusal } from '../store.ts'
 import { readCursor } from './cursor.ts'
 import { keyColumnOf, tableOf } from './names.ts'
 import { decodeRow, keyParameters, selectByKeySql, selectList } from './rows.ts'
 import { pageSql } from './sql/page.ts'
 import { countSetAside, listSetAside } from './sql/set-aside.ts'
-import { createCatalogueCache, readHead } from './state.ts'
+import { type CatalogueCache, createCatalogueCache, readHead } from './state.ts'
 import { readStatus } from './status.ts'
 import { sqlTypeOf } from './types.ts'
 import { refuseSchema } from './version.ts'
+
+export interface ReaderOptions {
+  /** Shared by many readers that look at little, so that each need not read all definitions. */
+  readonly catalogues?: CatalogueCache
+  /** How long one statement may take, in milliseconds; for ever unless set. */
+  readonly statementMs?: number
+}
 
 /**
  * A reader on a connection of the pool, which it keeps until it is closed. Refused when the database is not at this
  * program's version.
  */
-export async function createPostgresReader(pool: Pool): Promise<StoreReader | StoreRefusal> {
+export async function createPostgresReader(
+  pool: Pool,
+  { catalogues = createCatalogueCache(), statementMs }: ReaderOptions = {},
+): Promise<StoreReader | StoreRefusal> {
   const client = await pool.connect()
   try {
-    await begin(client, READ_SNAPSHOT)
+    const limit = statementMs === undefined ? '' : `, ${settings({ statement_timeout: String(statementMs) })}`
+    await begin(client, `${READ_SNAPSHOT}${limit}`)
     const refusal = await refuseSchema(client)
-    if (refusal === null) return openReader(client)
+    if (refusal === null) return openReader(client, catalogues)
     await client.query('rollback')
     client.release(false)
     return refusal
@@ -33,8 +44,7 @@ export async function createPostgresReader(pool: Pool): Promise<StoreReader | St
   }
 }
 
-function openReader(client: PoolClient): StoreReader {
-  const catalogues = createCatalogueCache()
+function openReader(client: PoolClient, catalogues: CatalogueCache): StoreReader {
   const catalogue = async () => catalogues.read(client, await readHead(client))
   let cursors = 0
   return {
