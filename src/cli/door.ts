@@ -1,15 +1,11 @@
 // Opens the HTTP door of a running node: settings to ports, ports to routes.
 
 import type { FastifyInstance } from 'fastify'
-import { addDatasetsRoutes } from '../http/datasets.ts'
-import { addHealthRoutes } from '../http/health.ts'
-import { addMetricsRoutes, createMetrics } from '../http/metrics.ts'
-import { addOpenapiRoute } from '../http/openapi.ts'
+import { createMetrics } from '../http/metrics.ts'
 import { createProgress } from '../http/progress.ts'
-import { addRowsRoutes } from '../http/rows.ts'
+import { addRoutes } from '../http/routes.ts'
 import { createDoor } from '../http/server.ts'
 import { createSnapshots, type WithSnapshot } from '../http/snapshots.ts'
-import { addStatusRoutes } from '../http/status.ts'
 import type { SeenLog } from '../http/status-record.ts'
 import { createWatermarks } from '../http/watermarks.ts'
 import type { Log } from '../log/log.ts'
@@ -24,7 +20,9 @@ import { PACKAGE } from './version.ts'
 export interface Door {
   /** Hears what the node tells of itself. */
   note(event: NodeEvent): void
-  /** Takes no more requests, lets those that there are finish for a bounded time, ends streams. May be called again. */
+  /** Takes no more requests, lets those that there are finish for a bounded time, ends streams. */
+  stopServing(): Promise<void>
+  /** The same, and gives back what the door holds. */
   close(): Promise<void>
 }
 
@@ -65,17 +63,16 @@ export async function openDoor(context: Context, config: DoorConfig, log: Log): 
       if (error instanceof Error) debug(error.stack ?? '')
     },
   })
-  addDatasetsRoutes(app, { withSnapshot })
-  addRowsRoutes(app, { withSnapshot })
-  addStatusRoutes(app, { withSnapshot, lookAtLog })
-  addHealthRoutes(app, { progress, watermarks })
-  addMetricsRoutes(app, metrics)
-  addOpenapiRoute(app)
+  addRoutes(app, { withSnapshot, lookAtLog, progress, watermarks, metrics })
 
   let closing: Promise<void> | null = null
-  const close = (): Promise<void> => {
-    closing ??= closeDoor(app).finally(() => database.close())
+  const stopServing = (): Promise<void> => {
+    closing ??= closeApp(app)
     return closing
+  }
+  const close = async (): Promise<void> => {
+    await stopServing()
+    await database.close()
   }
   try {
     out.say(await listen(app, config))
@@ -91,6 +88,7 @@ export async function openDoor(context: Context, config: DoorConfig, log: Log): 
       progress.note(event)
       metrics.note(event)
     },
+    stopServing,
     close() {
       stopReloading()
       return close()
@@ -163,7 +161,7 @@ function firstLine(error: unknown): string {
   return explainError(error, false).text.split('\n')[0]!.replace('spindexer: ', '')
 }
 
-async function closeDoor(app: FastifyInstance): Promise<void> {
+async function closeApp(app: FastifyInstance): Promise<void> {
   const timer = setTimeout(() => app.server.closeAllConnections(), CLOSE_MS)
   try {
     await app.close()

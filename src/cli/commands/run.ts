@@ -156,7 +156,7 @@ async function openDoorOf(context: Context, { doorConfig, opened, stop }: Work):
   if (doorConfig === null) return null
   const { openDoor } = await import('../door.ts')
   const door = await openDoor(context, doorConfig, opened.log)
-  stop.first(() => door.close())
+  stop.first(() => door.stopServing())
   return door
 }
 
