@@ -21,4 +21,6 @@ export type NodeNews =
   | { readonly type: 'defined'; readonly offset: bigint; readonly taken: number; readonly refused: number }
   | { readonly type: 'rejudged'; readonly judged: number; readonly merged: number }
   | { readonly type: 'waiting'; readonly what: string; readonly waitMs: number }
+  /** The node goes on with a later copy of its log: positions are those of the copy from now on. */
+  | { readonly type: 'moved' }
   | { readonly type: 'warning' | 'caught-up' | 'restarted' }

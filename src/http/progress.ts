@@ -52,6 +52,9 @@ export function createProgress({ now, stallMs }: ProgressOptions): Progress {
         for (const [partition, position] of news.positions) positions.set(partition, position)
         positions.set(DEFINITIONS, news.offset)
         return
+      case 'moved':
+        positions.clear()
+        return
       case 'resumed':
         for (const [partition, position] of news.positions) positions.set(partition, position)
         return
