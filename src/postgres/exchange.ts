@@ -11,6 +11,8 @@ export interface Statement {
   readonly values: readonly (string | Buffer)[]
   /** Gets how many rows were written or found, and the rows, before the next statement's answer. */
   readonly onAnswer?: (count: number, rows: readonly (readonly (string | null)[])[]) => void
+  /** Its answer is sent as soon as it is there, and not with that of the last. */
+  readonly isAnsweredAtOnce?: boolean
 }
 
 /** What the driver's client asks of whatever it runs. */
@@ -93,6 +95,7 @@ export function createBundle(client: PoolClient): Bundle {
 const PARSE = 0x50
 const BIND = 0x42
 const EXECUTE = 0x45
+const FLUSH = 0x48
 const SYNC = 0x53
 /** Above this a value is written as it is, rather than copied. */
 const COPIED_BYTES_MAX = 4_096
@@ -100,7 +103,7 @@ const COPIED_BYTES_MAX = 4_096
 function send({ stream }: Connection, statements: readonly Statement[], namings: readonly Naming[]): void {
   stream.cork()
   const out = createOut(8_192)
-  for (const [i, { text, values }] of statements.entries()) {
+  for (const [i, { text, values, isAnsweredAtOnce }] of statements.entries()) {
     const { name, isNew } = namings[i]!
     if (isNew) {
       message(out, PARSE, () => {
@@ -114,6 +117,7 @@ function send({ stream }: Connection, statements: readonly Statement[], namings:
       putText(out, '')
       putLength(out, 0)
     })
+    if (isAnsweredAtOnce === true) message(out, FLUSH, () => {})
   }
   message(out, SYNC, () => {})
   flush(stream, out)

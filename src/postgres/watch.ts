@@ -15,6 +15,8 @@ const ASK_MS = 10_000
 export interface WatchedClient extends PoolClient {
   /** False from the sending of a statement to the end of its answer. */
   readonly readyForQuery?: boolean | null
+  /** The server's process as it said at the beginning; behind a pooler, a number that the pooler made up. */
+  readonly processID?: number | null
   /** The server's process of the transaction; not the connection's, of which a pooler may have several. */
   backendPid?: number | undefined
 }
@@ -51,7 +53,7 @@ function watch(pool: Pool, client: WatchedClient): () => void {
     const limitMs = stream.writableLength > 0 ? SENDING_MS : SILENT_MS
     if (performance.now() - sinceMs < limitMs) return
     isAsking = true
-    const isAtWork = await askServer(pool, client.backendPid)
+    const isAtWork = await askServer(pool, client.backendPid ?? client.processID)
     isAsking = false
     if (isEnded) return
     // An answer may have been at hand all the time, while this process was busy: by now it has been read.
@@ -67,7 +69,7 @@ function watch(pool: Pool, client: WatchedClient): () => void {
 }
 
 /** Whether the server is at work on a statement of that process; true also where it answers, but cannot say. */
-async function askServer(pool: Pool, pid: number | undefined): Promise<boolean> {
+async function askServer(pool: Pool, pid: number | null | undefined): Promise<boolean> {
   const client = new pg.Client({
     ...pool.options,
     connectionTimeoutMillis: ASK_MS,

@@ -6,8 +6,10 @@ import { DEFINITIONS } from '../../src/codec/record.ts'
 import { checkLog } from '../../src/log/check.ts'
 import { createLog } from '../../src/log/genesis.ts'
 import type { KeptLog } from '../../src/log/log.ts'
+import { startMember } from '../log/member.ts'
 import { until } from '../log/reading.ts'
 import { plan, text, textOf } from '../log/samples.ts'
+import { waitFor } from '../support/wait.ts'
 
 /** `start` makes an empty log of that many partitions; `another` is a second handle on it. */
 export function logKeepingContract(
@@ -39,6 +41,21 @@ export function logKeepingContract(
       await log.saveBookmark(`spindexer-copy-${randomUUID()}`, new Map([[0, 3n]]))
       const { partitions, definitions } = await log.describe()
       expect([partitions[0]!.end, definitions!.end]).toEqual([0n, 0n])
+    })
+  })
+
+  describe(`${name}: members`, () => {
+    test('the members of a group are known by the names that they read with, as long as they read', async () => {
+      const { log, another } = await start(2)
+      const group = `spindexer-known-${randomUUID()}`
+      const names = async () => [...(await log.groupMembers(group))].sort().join()
+      expect(await names()).toBe('')
+      const first = startMember(log, { type: 'group', group, member: 'one' })
+      const second = startMember(another(), { type: 'group', group, member: 'two' })
+      await waitFor('both to be known', async () => (await names()) === 'one,two')
+      await first.stop()
+      await waitFor('the other one to be known alone', async () => (await names()) === 'two')
+      await second.stop()
     })
   })
 

@@ -2,6 +2,7 @@
 
 import type { Pool, PoolClient } from 'pg'
 import { inTransaction, WRITE } from '../../postgres/pool.ts'
+import { refuseServer } from '../../postgres/server.ts'
 import type { StoreRefusal } from '../store.ts'
 import { quote, SCHEMA } from './names.ts'
 import { grantReader } from './role.ts'
@@ -9,7 +10,6 @@ import { MIGRATIONS, readVersion, refuseNewer } from './version.ts'
 
 /** Anything fixed that nobody else is likely to lock: "spindexe" in ASCII. */
 const MIGRATION_LOCK = '8318264434604996709'
-const SERVER_VERSION_MIN = 150_000
 
 export interface MigrateOptions {
   /** The schema of the views; `data` unless set. Kept in the database with the first migration. */
@@ -37,7 +37,9 @@ export async function migrate(
     WRITE,
     async (client) => {
       await lockMigrations(client)
-      return refuseServer(await readServer(client)) ?? (await migrateSchema(client, dataSchema))
+      const fault = await refuseServer(client)
+      if (fault !== null) return { type: 'refused', ...fault } as const
+      return migrateSchema(client, dataSchema)
     },
     ({ type }) => type === 'migrated',
   )
@@ -77,35 +79,6 @@ async function migrateSchema(client: PoolClient, dataSchema: string): Promise<Mi
 async function createSchema(client: PoolClient, name: string): Promise<void> {
   const { rowCount } = await client.query('select from pg_namespace where nspname = $1', [name])
   if (rowCount === 0) await client.query(`create schema ${quote(name)}`)
-}
-
-interface Server {
-  readonly version: number
-  readonly encoding: string
-}
-
-async function readServer(client: PoolClient): Promise<Server> {
-  const { rows } = await client.query<Server>(
-    `select current_setting('server_version_num')::int as version, current_setting('server_encoding') as encoding`,
-  )
-  return rows[0]!
-}
-
-/** In another encoding Postgres refuses, or changes, texts that the log may hold. */
-function refuseServer({ version, encoding }: Server): StoreRefusal | null {
-  if (version < SERVER_VERSION_MIN) {
-    return {
-      type: 'refused',
-      what: `the database server is Postgres ${Math.floor(version / 10_000)}; spindexer needs 15 or later`,
-      remedy: 'use a newer server',
-    }
-  }
-  if (encoding === 'UTF8') return null
-  return {
-    type: 'refused',
-    what: `the database has the encoding ${encoding}, which cannot hold every text`,
-    remedy: `make one with UTF-8: create database … encoding 'UTF8' template template0`,
-  }
 }
 
 function refuseDataSchema(name: string): StoreRefusal | null {
