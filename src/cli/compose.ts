@@ -4,9 +4,14 @@ import type { Pool, PoolClient } from 'pg'
 import { EMPTY_CATALOGUE } from '../codec/catalogue.ts'
 import { DEFINITIONS } from '../codec/record.ts'
 import { isTransient as isKafkaTransient } from '../log/kafka/errors.ts'
-import { createKafkaLog, type KafkaLog } from '../log/kafka/log.ts'
+import { createKafkaLog } from '../log/kafka/log.ts'
 import { type CreateTopicsResult, createKafkaTopics } from '../log/kafka/topics.ts'
 import { type KafkaAddress, parseKafkaUrl } from '../log/kafka/url.ts'
+import type { KeptLog } from '../log/log.ts'
+import { isTransient as isPostgresLogTransient } from '../log/postgres/errors.ts'
+import { createPostgresLog } from '../log/postgres/log.ts'
+import { makePostgresLog } from '../log/postgres/make.ts'
+import { isPostgresUrl, type PostgresAddress, parsePostgresUrl } from '../log/postgres/url.ts'
 import { createPool, endPool, inTransaction, isConnectionString, READ_SNAPSHOT } from '../postgres/pool.ts'
 import { isSameIdentity } from '../store/identity.ts'
 import { isTransient as isPostgresTransient } from '../store/postgres/errors.ts'
@@ -30,43 +35,75 @@ import { usageFailure } from './errors.ts'
 
 /** Errors that pass by themselves, of the log and of the database. */
 export function isTransient(error: unknown): boolean {
-  return isKafkaTransient(error) || isPostgresTransient(error)
+  return isKafkaTransient(error) || isPostgresTransient(error) || isPostgresLogTransient(error)
 }
 
 /** What libraries say while they work, for those who debug. */
 type OnLog = (line: string) => void
 
 export interface OpenedLog {
-  readonly log: KafkaLog
+  readonly log: KeptLog
   /** The subject in the schema registry that belongs to this log's messages. */
   readonly subject: string
 }
 
 /** `onTrouble` is given words for people, while the log has kept a command waiting for some seconds. */
 export function openLog(config: Config, onLog: OnLog, onTrouble: OnLog): OpenedLog {
+  const postgres = postgresLogOf(config)
+  if (postgres !== null) {
+    const { connectionString, database } = postgres
+    return { log: createPostgresLog({ connectionString, onLog, onTrouble }), subject: `${database}-value` }
+  }
   const { brokers, topic } = addressOf(config)
   const log = createKafkaLog({ connection: { brokers }, topic, onLog, onTrouble })
   return { log, subject: `${topic}-value` }
 }
 
-/** Makes the topics of the log; what exists is left alone. */
-export function createTopics(
+export interface MakeLogOptions {
+  /** Null: as many as there are, else as is usual for its kind. */
+  readonly partitions: number | null
+  readonly replicationFactor: number | null
+  /** How many partitions there are already; null where there is no log. */
+  readonly countPartitions: () => Promise<number | null>
+  readonly onLog: OnLog
+}
+
+/** Of a new log, unless it is told otherwise: one server gains nothing by more, and order is kept within one. */
+export const PARTITIONS = { kafka: 6, postgres: 1 } as const
+
+/** Makes what keeps the log, its topics or its tables; what exists is left alone. */
+export async function makeLog(
   config: Config,
-  options: { readonly partitions: number; readonly replicationFactor: number | null; readonly onLog: OnLog },
+  { replicationFactor, countPartitions, onLog, ...options }: MakeLogOptions,
 ): Promise<CreateTopicsResult> {
-  const { brokers, topic } = addressOf(config)
-  return createKafkaTopics({ connection: { brokers }, topic, ...options })
+  const postgres = postgresLogOf(config)
+  if (postgres === null) {
+    const { brokers, topic } = addressOf(config)
+    const partitions = options.partitions ?? (await countPartitions()) ?? PARTITIONS.kafka
+    return createKafkaTopics({ connection: { brokers }, topic, partitions, replicationFactor, onLog })
+  }
+  if (replicationFactor !== null) {
+    throw usageFailure(
+      '--replication-factor is for a log in Kafka; SPINDEXER_LOG names a Postgres',
+      'leave it out: copies of a Postgres are made by its standbys',
+    )
+  }
+  const { connectionString } = postgres
+  const { partitions } = options
+  return makePostgresLog({ connectionString, partitions, usualPartitions: PARTITIONS.postgres })
+}
+
+/** Null for a log that is not in Postgres. */
+function postgresLogOf(config: Config): PostgresAddress | null {
+  const url = requireSetting(config, 'SPINDEXER_LOG')
+  if (!isPostgresUrl(url)) return null
+  const parsed = parsePostgresUrl(url)
+  if (parsed.type === 'refused') throw usageFailure(`SPINDEXER_LOG: ${parsed.what}`, parsed.remedy)
+  return parsed.address
 }
 
 function addressOf(config: Config): KafkaAddress {
-  const url = requireSetting(config, 'SPINDEXER_LOG')
-  if (/^postgres(ql)?:/.test(url)) {
-    throw usageFailure(
-      'SPINDEXER_LOG names a Postgres: this version keeps its log in Kafka alone',
-      'write kafka://host:port[,host:port]/topic, such as kafka://127.0.0.1:9092/spindexer',
-    )
-  }
-  const parsed = parseKafkaUrl(url)
+  const parsed = parseKafkaUrl(requireSetting(config, 'SPINDEXER_LOG'))
   if (parsed.type === 'refused') throw usageFailure(`SPINDEXER_LOG: ${parsed.what}`, parsed.remedy)
   return parsed.address
 }

@@ -29,7 +29,7 @@ export const SETTINGS: readonly Setting[] = [
     name: 'SPINDEXER_LOG',
     flag: '--log',
     isSecret: true,
-    meaning: 'the log: kafka://host:port[,host:port]/topic',
+    meaning: 'the log: kafka://host:port[,host:port]/topic or postgres://user:password@host:port/database',
     fallback: null,
   },
   {

@@ -70,7 +70,17 @@ describe('wrong usage', () => {
     [['run'], /neither SPINDEXER_LOG .* nor DATABASE_URL[\s\S]*make up/],
     [['run'], /DATABASE_URL is not set[\s\S]*DATABASE_URL=postgres:\/\//, { SPINDEXER_LOG: NOWHERE.log }],
     [['run'], /SPINDEXER_LOG is not set[\s\S]*SPINDEXER_LOG=kafka:\/\//, { DATABASE_URL: NOWHERE.database }],
-    [['log', 'check'], /keeps its log in Kafka alone/, { SPINDEXER_LOG: 'postgres://a/b' }],
+    [
+      ['log', 'check'],
+      /the log's URL is wrong: it names no database[\s\S]*%40/,
+      { SPINDEXER_LOG: 'postgres://a' },
+    ],
+    [['log', 'check'], /neither kafka:\/\/ nor postgres:\/\//, { SPINDEXER_LOG: 'amqp://a/b' }],
+    [
+      ['log', 'create', '--replication-factor', '3'],
+      /--replication-factor is for a log in Kafka/,
+      { SPINDEXER_LOG: 'postgres://127.0.0.1:4/b' },
+    ],
     [['log', 'check'], /names no topic/, { SPINDEXER_LOG: 'kafka://a:1' }],
     [['status'], /no URL of a Postgres/, { DATABASE_URL: 'mysql://a/b' }],
     [['migrate'], /no URL of a Postgres[\s\S]*%40 for @/, { DATABASE_URL: 'postgres://ada@host:port/db' }],

@@ -21,7 +21,7 @@ export async function createLogDatabase(
   prefix = 'log',
 ): Promise<PostgresDatabase> {
   const { url, drop } = await createDatabase(version, prefix)
-  const made = await makePostgresLog({ connectionString: url, partitions })
+  const made = await makePostgresLog({ connectionString: url, partitions, usualPartitions: 1 })
   if (made.type !== 'created') throw new Error(JSON.stringify(made))
   return {
     url,

@@ -11,7 +11,7 @@ test('brokers and topic', () => {
 })
 
 test.each([
-  ['http://127.0.0.1:9092/t', /does not begin with kafka:/],
+  ['http://127.0.0.1:9092/t', /neither kafka:.. nor postgres:/],
   ['kafka://127.0.0.1/t', /"127.0.0.1" is not host:port/],
   ['kafka://a:9092,/t', /"" is not host:port/],
   ['kafka://a:99999/t', /"a:99999" is not host:port/],

@@ -7,7 +7,6 @@ import { type Context, createContext, type Io } from '../context.ts'
 import { problemsFailure, usageFailure } from '../errors.ts'
 import { withLog } from '../log-access.ts'
 
-const PARTITIONS = 6
 const PARTITIONS_MAX = 10_000
 const MAX_CLOCK_AHEAD_MS = 60_000
 const MAX_CLOCK_AHEAD_MS_MAX = 86_400_000
@@ -24,12 +23,16 @@ export function addLogCreateCommand(parent: Command, io: Io): void {
     .command('create')
     .summary('make the log and write its genesis')
     .description(
-      'Makes the topics of the log and writes its genesis records. Run again after an interruption it resumes; a log that is whole stays as it is.',
+      'Makes the topics of the log in Kafka, or its tables in Postgres, and writes its genesis records. Run again after an interruption it resumes; a log that is whole stays as it is.',
     )
-    .option('--partitions <n>', `how many, for ever (default: ${PARTITIONS})`, integerFrom(1, PARTITIONS_MAX))
+    .option(
+      '--partitions <n>',
+      'how many, for ever (default: 6 in Kafka, 1 in Postgres)',
+      integerFrom(1, PARTITIONS_MAX),
+    )
     .option(
       '--replication-factor <n>',
-      'copies of each record (default: 3, or as many as there are brokers)',
+      'copies of each record in Kafka (default: 3, or as many as there are brokers)',
       integerFrom(1, 1_000),
     )
     .option(
@@ -49,7 +52,7 @@ async function run(context: Context, options: Options): Promise<void> {
       'create the log without admins: then whoever can reach it may write',
     )
   }
-  await makeTopics(context, options)
+  await make(context, options)
   await withLog(context, async ({ log }) => {
     const result = await createLog(log, {
       logId: randomUUID(),
@@ -73,13 +76,13 @@ async function run(context: Context, options: Options): Promise<void> {
   })
 }
 
-/** A topic that exists keeps its partition count unless another one was asked for, which is refused. */
-async function makeTopics(context: Context, options: Options): Promise<void> {
-  const partitions = options.partitions ?? (await countPartitions(context)) ?? PARTITIONS
-  const { createTopics } = await import('../compose.ts')
-  const made = await createTopics(context.config, {
-    partitions,
+/** What exists keeps its partition count unless another one was asked for, which is refused. */
+async function make(context: Context, options: Options): Promise<void> {
+  const { makeLog } = await import('../compose.ts')
+  const made = await makeLog(context.config, {
+    partitions: options.partitions ?? null,
     replicationFactor: options.replicationFactor ?? null,
+    countPartitions: () => countPartitions(context),
     onLog: context.debug,
   })
   if (made.type === 'refused') throw problemsFailure(made.problems)

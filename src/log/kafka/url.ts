@@ -18,7 +18,12 @@ const TOPIC = /^[A-Za-z0-9._-]{1,237}$/
 /** Reads a log's URL. Refusals say what is wrong with it. */
 export function parseKafkaUrl(text: string): ParsedKafkaUrl {
   const rest = /^kafka:\/\/(.*)$/s.exec(text)?.[1]
-  if (rest === undefined) return refuse('it does not begin with kafka://')
+  if (rest === undefined) {
+    return refuse(
+      'it begins with neither kafka:// nor postgres://',
+      `${FORM}, or postgres://user:password@host:port/database`,
+    )
+  }
   if (rest.includes('@')) {
     return refuse(
       'user and password do not belong into it',

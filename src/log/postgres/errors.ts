@@ -18,7 +18,7 @@ const REMEDIES: ReadonlyMap<string, string> = new Map([
   ['42883', NO_LOG],
   [
     '42501',
-    'grant this role of SPINDEXER_LOG what it needs of the schema spindexer_log (docs/operations.md), or use another role',
+    'grant the role of SPINDEXER_LOG what a log needs (docs/operations.md says what), or use another role',
   ],
   ['25006', 'point SPINDEXER_LOG at the primary: this server is a standby, or takes no writes'],
   ['42703', 'somebody changed the tables of the log: restore a backup'],

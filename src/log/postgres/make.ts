@@ -11,7 +11,9 @@ import { MIGRATIONS, readVersion, refuseVersion } from './version.ts'
 
 export interface MakePostgresLogOptions {
   readonly connectionString: string
-  readonly partitions: number
+  /** Null: as many as there are; of a new log, `usualPartitions`. */
+  readonly partitions: number | null
+  readonly usualPartitions: number
 }
 
 /** `existed`: it was there already, with so many partitions. */
@@ -25,20 +27,19 @@ const MIGRATION_LOCK = '8318264434605129575'
 
 /** Makes the log, or brings its tables up to date. An interruption leaves nothing half done. */
 export async function makePostgresLog(options: MakePostgresLogOptions): Promise<MakePostgresLogResult> {
-  const { connectionString, partitions } = options
+  const { connectionString } = options
   const pool = createPool(connectionString)
   const name = postgresLogName(pool)
   const { signal } = new AbortController()
   try {
-    return await withRetry(`making ${name}`, { forMs: FOR_MS, signal }, () =>
-      makeOnce(pool, name, partitions),
-    )
+    return await withRetry(`making ${name}`, { forMs: FOR_MS, signal }, () => makeOnce(pool, name, options))
   } finally {
     await endPool(pool)
   }
 }
 
-function makeOnce(pool: Pool, name: string, partitions: number): Promise<MakePostgresLogResult> {
+function makeOnce(pool: Pool, name: string, options: MakePostgresLogOptions): Promise<MakePostgresLogResult> {
+  const { partitions, usualPartitions } = options
   return inTransaction(
     pool,
     WRITE,
@@ -49,7 +50,8 @@ function makeOnce(pool: Pool, name: string, partitions: number): Promise<MakePos
         (await refuseServer(client)) ?? (version > MIGRATIONS.length ? refuseVersion(name, version) : null)
       if (problem !== null) return { type: 'refused', problems: [problem] }
       await migrate(client, version)
-      return version === 0 ? makePartitions(client, partitions) : judgePartitions(client, name, partitions)
+      if (version === 0) return makePartitions(client, partitions ?? usualPartitions)
+      return partitions === null ? { type: 'existed' } : judgePartitions(client, name, partitions)
     },
     ({ type }) => type !== 'refused',
   )

@@ -3,8 +3,13 @@
 import pg from 'pg'
 import { isConnectionString } from '../../postgres/pool.ts'
 
+export interface PostgresAddress {
+  readonly connectionString: string
+  readonly database: string
+}
+
 export type ParsedPostgresUrl =
-  | { readonly type: 'ok'; readonly connectionString: string; readonly database: string }
+  | { readonly type: 'ok'; readonly address: PostgresAddress }
   | { readonly type: 'refused'; readonly what: string; readonly remedy: string }
 
 const FORM =
@@ -21,7 +26,7 @@ export function parsePostgresUrl(text: string): ParsedPostgresUrl {
   // The driver would take the user's name, and so a log that nobody meant.
   if (!/^[^/]+:\/\/[^?#]*\/[^/?#]+(?:[?#]|$)/.test(text)) return refuse('it names no database')
   const { database } = new pg.Client({ connectionString: text })
-  return { type: 'ok', connectionString: text, database: database ?? '' }
+  return { type: 'ok', address: { connectionString: text, database: database ?? '' } }
 }
 
 function refuse(reason: string): ParsedPostgresUrl {
