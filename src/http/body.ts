@@ -51,15 +51,15 @@ function isWaiting({ headers }: FastifyRequest): boolean {
 
 /**
  * A body of JSON lines as it comes; nothing is read ahead of the caller. Throws a problem when nothing comes for
- * `idleMs` (the time that the caller takes does not count), and Node's error when the client goes away. Whoever stops
- * early leaves the rest unread: the answer can still be sent.
+ * `idleMs` (the time that the caller takes does not count), and when the client goes away. Whoever stops early leaves
+ * the rest unread: the answer can still be sent.
  */
 export async function* bodyChunks(body: Readable, { idleMs }: Limits): AsyncGenerator<Buffer> {
   // The iterator's own way to end is to destroy the stream, and with it the connection.
   const chunks = body.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]()
   try {
     for (;;) {
-      const next = await withinMs(chunks.next(), idleMs, () =>
+      const next = await withinMs(chunks.next().catch(clientGone), idleMs, () =>
         problem(
           'timeout',
           `nothing came for ${idleMs / 1_000} s in the middle of the body; ${LIMIT_SETTINGS.idleMs} is the limit`,
@@ -69,7 +69,7 @@ export async function* bodyChunks(body: Readable, { idleMs }: Limits): AsyncGene
       yield next.value
     }
   } finally {
-    void chunks.return?.()
+    chunks.return?.().catch(() => {})
   }
 }
 
@@ -83,11 +83,11 @@ function readWhole(raw: IncomingMessage, limits: Limits): Promise<Buffer> {
     else chunks.push(chunk)
   }
   const onEnd = (): void => resolve(Buffer.concat(chunks))
+  // The listener of errors stays: a client may go away while it is told that its body is too large.
   raw
     .on('data', onData)
     .on('end', onEnd)
-    .on('error', reject)
-    .on('aborted', () => reject(cutOff()))
+    .on('error', () => reject(cutOff()))
   const late = (): HttpProblem =>
     problem(
       'timeout',
@@ -104,6 +104,11 @@ function bodyTooLarge({ bodyBytes }: Limits): HttpProblem {
     'body-too-large',
     `the body has more than ${bodyBytes} bytes; send less at a time, or JSON lines (${JSON_LINES_TYPE}), which may be of any length; ${LIMIT_SETTINGS.bodyBytes} is the limit`,
   )
+}
+
+/** The stream of a request fails when its client breaks off, and for no other reason. */
+function clientGone(): never {
+  throw cutOff()
 }
 
 function cutOff(): HttpProblem {

@@ -34,6 +34,7 @@ const HEALTH_SCHEMA = {
       content: {
         'application/json': {
           schema: { type: 'object', required: ['alive'], properties: { alive: { const: true } } },
+          example: { alive: true },
         },
       },
     },
@@ -62,6 +63,7 @@ const READY_SCHEMA = {
               },
             },
           },
+          example: { ready: true, lag: 0 },
         },
       },
     },

@@ -32,6 +32,15 @@ const CELL = {
   },
 } as const
 
+function cellExample(value: string | number, ns: number) {
+  return {
+    value,
+    stamp: `000000000000000${ns}aaaaaaaaaaaaaaaa`,
+    timestamp: `1970-01-01T00:00:00.00000000${ns}Z`,
+    origin: 'aaaaaaaaaaaaaaaa',
+  }
+}
+
 export const ROW_SCHEMA = {
   operationId: 'getRow',
   summary: 'A row by its key',
@@ -60,6 +69,16 @@ export const ROW_SCHEMA = {
               alive: { ...STAMP, description: 'the greatest stamp of an upsert' },
               dead: { ...STAMP, type: ['string', 'null'], description: 'the greatest stamp of a delete' },
               cells: { type: 'object', additionalProperties: CELL },
+            },
+          },
+          example: {
+            row: { id: 't1', title: 'Blue', plays: 7, price: '12.5' },
+            alive: '0000000000000001aaaaaaaaaaaaaaaa',
+            dead: null,
+            cells: {
+              title: cellExample('Blue', 1),
+              plays: cellExample(7, 1),
+              price: cellExample('12.5', 2),
             },
           },
         },
@@ -110,6 +129,10 @@ export const PAGE_SCHEMA = {
                 description: 'the address of the next page; null on the last',
               },
             },
+          },
+          example: {
+            rows: [{ n: 1 }, { n: 9 }],
+            next: '/v1/datasets/numbers/rows?limit=2&after=9',
           },
         },
       },

@@ -60,8 +60,9 @@ export async function fillStore({ store }: TestStore): Promise<void> {
   const flags = datasetOf('flags', { key: { f: 'boolean', u: 'uuid', at: 'timestamp', day: 'date' } })
   await prepare(store(), tracks, pairs, numbers, flags)
   const mutations = [
-    mutationOf('upsert', 'tracks', 't1', 1, { title: 'Blue', plays: 9_007_199_254_740_993n, price: '9.90' }),
+    mutationOf('upsert', 'tracks', 't1', 1, { title: 'Blue', plays: 7n, price: '9.9' }),
     mutationOf('update', 'tracks', 't1', 2, { price: '12.5' }),
+    mutationOf('upsert', 'tracks', 'great', 1, { title: 'Great', plays: 9_007_199_254_740_993n }),
     mutationOf('upsert', 'tracks', 'hidden', 1, { plays: 1n }),
     mutationOf('upsert', 'tracks', 'gone', 1, { title: 'Gone' }),
     mutationOf('delete', 'tracks', 'gone', 2),

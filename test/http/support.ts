@@ -19,9 +19,11 @@ export interface TestDoorOptions extends Partial<Omit<DoorOptions, 'limits'>> {
   readonly addRoutes: (app: FastifyInstance) => void
 }
 
-/** Opened on a free port, closed when the test is over. */
-export async function openTestDoor({ addRoutes, limits, ...options }: TestDoorOptions): Promise<TestDoor> {
-  const bugs: unknown[] = []
+/** With its routes, and not open yet. */
+export async function createTestDoor(
+  { addRoutes, limits, ...options }: TestDoorOptions,
+  bugs: unknown[] = [],
+): Promise<FastifyInstance> {
   const app = await createDoor({
     isLoopback: true,
     allowedHosts: [],
@@ -33,6 +35,13 @@ export async function openTestDoor({ addRoutes, limits, ...options }: TestDoorOp
     limits: { ...LIMITS, ...limits },
   })
   addRoutes(app)
+  return app
+}
+
+/** Opened on a free port, closed when the test is over. */
+export async function openTestDoor(options: TestDoorOptions): Promise<TestDoor> {
+  const bugs: unknown[] = []
+  const app = await createTestDoor(options, bugs)
   await app.listen({ host: '127.0.0.1', port: 0 })
   onTestFinished(() => {
     app.server.closeAllConnections()
