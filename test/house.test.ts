@@ -39,7 +39,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   writer: ['log', 'store', 'codec', 'crdt'],
   http: ['writer', 'log', 'store', 'codec', 'crdt'],
   embedded: [],
-  cli: ['http', 'node', 'writer', 'log', 'store', 'codec', 'crdt'],
+  cli: ['embedded', 'http', 'node', 'writer', 'log', 'store', 'codec', 'crdt'],
 }
 /** Where V8 has to keep fields flat and closures would cost a row or a message: each says why. */
 const HOT: ReadonlySet<string> = new Set([

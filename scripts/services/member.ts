@@ -1,6 +1,7 @@
 // The three services of a stack: their names, how one tells that it answers, and where it is.
 
-import { dataDirectory, postgresUrl } from '../../src/embedded/server.ts'
+import { dataDirectory } from '../../src/embedded/server.ts'
+import { postgresUrl } from '../../src/embedded/url.ts'
 import { clusterId } from './kafka.ts'
 import { answeredBy, registryUrl } from './registry.ts'
 

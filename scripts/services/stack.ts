@@ -1,7 +1,8 @@
 // Kafka, registry and Postgres for a checkout: brought up, looked at and taken down by separate commands.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createDatabase, postgresUrl } from '../../src/embedded/server.ts'
+import { createDatabase } from '../../src/embedded/server.ts'
+import { postgresUrl } from '../../src/embedded/url.ts'
 import { createComposeProvider } from './compose-stack.ts'
 import { findEngine } from './engine.ts'
 import { editEnvFile, namesSetOutside, withBlock, withoutBlock } from './env-file.ts'

@@ -11,7 +11,7 @@ import { SETTINGS, type Setting, type SettingName } from './settings.ts'
 export interface ResolvedSetting extends Setting {
   /** Null where nothing sets it and it has no default. */
   readonly value: string | null
-  /** `flag --log`, `environment`, `.env`, `file /run/secrets/db`, `default`, `not set`. */
+  /** `flag --log`, `environment`, `.env`, `file /run/secrets/db`, `embedded`, `default`, `not set`. */
   readonly source: string
 }
 
@@ -28,15 +28,17 @@ export interface ConfigSources {
   readonly env: Readonly<Record<string, string | undefined>>
   /** The directory whose `.env` counts. */
   readonly directory: string
+  /** Of the embedded Postgres of that directory; null where there is none. */
+  readonly embeddedUrl: string | null
 }
 
 /**
  * Settles every setting. Throws a usage failure for a secret that is given twice or whose file cannot be read.
  * A variable that is set to nothing counts as set: `SCHEMA_REGISTRY_URL= spindexer …` turns off what `.env` says.
  */
-export function resolveConfig({ flags, env, directory }: ConfigSources): Config {
+export function resolveConfig({ flags, env, directory, embeddedUrl }: ConfigSources): Config {
   const dotEnv = readDotEnv(directory)
-  const settings = SETTINGS.map((setting): ResolvedSetting => {
+  const configured = SETTINGS.map((setting): ResolvedSetting => {
     const flag = flags[setting.name]
     if (flag !== undefined) return { ...setting, value: orNull(flag), source: `flag ${setting.flag}` }
     return (
@@ -48,6 +50,7 @@ export function resolveConfig({ flags, env, directory }: ConfigSources): Config 
       }
     )
   })
+  const settings = embeddedUrl === null ? configured : withEmbedded(configured, embeddedUrl)
   const valueByName = new Map(settings.map((setting) => [setting.name, setting.value]))
   return {
     settings,
@@ -58,6 +61,21 @@ export function resolveConfig({ flags, env, directory }: ConfigSources): Config 
     ],
     get: (name) => valueByName.get(name) ?? null,
   }
+}
+
+/** What of these says where a node works: without one of them it is the embedded Postgres. */
+const PLACES: ReadonlySet<SettingName> = new Set(['SPINDEXER_LOG', 'DATABASE_URL'])
+
+export function isPlaceConfigured({ settings }: Pick<Config, 'settings'>): boolean {
+  return settings.some(({ name, value }) => PLACES.has(name) && value !== null)
+}
+
+/** One server is both, log and database, where neither is set. */
+function withEmbedded(settings: readonly ResolvedSetting[], url: string): readonly ResolvedSetting[] {
+  if (isPlaceConfigured({ settings })) return settings
+  return settings.map((setting) =>
+    PLACES.has(setting.name) ? { ...setting, value: url, source: 'embedded' } : setting,
+  )
 }
 
 /** A setting's value for people: secrets masked. */
@@ -143,8 +161,8 @@ export function requireSetting(config: Config, name: 'SPINDEXER_LOG' | 'DATABASE
   if (value !== null) return value
   if (config.get('SPINDEXER_LOG') === null && config.get('DATABASE_URL') === null) {
     throw usageFailure(
-      'nothing is configured: neither SPINDEXER_LOG (the log) nor DATABASE_URL (the database of a node) is set',
-      `set them in the environment or in .env, for example\n${EXAMPLES}\n  \`make up\` starts both services on this machine and writes these settings into .env`,
+      'nothing is configured: neither SPINDEXER_LOG (the log) nor DATABASE_URL (the database of a node) is set, and there is no embedded Postgres in this folder',
+      `\`spindexer run\` makes one here, in .spindexer, and is a whole node with it; or set them in the environment or in .env, for example\n${EXAMPLES}\n  \`make up\` starts both services on this machine and writes these settings into .env`,
     )
   }
   throw usageFailure(

@@ -1,70 +1,16 @@
 #!/usr/bin/env node
-// The program's entry: runs one command line and turns what comes of it into an exit code.
+// The program's entry: looks whether this Node can run the rest, which an older one could not even read.
 
-import { CommanderError } from 'commander'
-import { EXIT_DONE, EXIT_USAGE, explainError, Failure } from './errors.ts'
-import { printable } from './output.ts'
-import { buildProgram } from './program.ts'
+/** As package.json says; npm only warns of an older one. */
+const NODE_MAJOR_MIN = 24
 
-const isDebug = process.env.SPINDEXER_DEBUG === '1'
-quietWarnings()
-endQuietlyOnClosedPipe(process.stdout)
-endQuietlyOnClosedPipe(process.stderr)
-process.exitCode = await runCommandLine()
-// A library's idle socket or timer must not keep a command that is done from ending.
-process.exit()
-
-async function runCommandLine(): Promise<number> {
-  const program = buildProgram({
-    stdin: process.stdin,
-    stdout: process.stdout,
-    stderr: process.stderr,
-    env: process.env,
-    directory: process.cwd(),
-    signal: abortOnSignals(),
-  })
-  try {
-    await program.parseAsync(process.argv)
-    await flush(process.stdout)
-    return typeof process.exitCode === 'number' ? process.exitCode : EXIT_DONE
-  } catch (error) {
-    // Commander has printed its own message; help and version come as an error with exit code 0.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_DONE : EXIT_USAGE
-    const { text, exitCode } = explainError(error, isDebug)
-    process.stderr.write(`${printable(text)}\n`)
-    await flush(process.stdout)
-    return exitCode
-  }
+if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR_MIN) {
+  console.error(
+    `spindexer: this is Node ${process.versions.node}, and spindexer needs Node ${NODE_MAJOR_MIN} or later\n  install a newer one; \`node --version\` says which one is found first`,
+  )
+  process.exitCode = 2
+} else {
+  await import('./command-line.ts')
 }
 
-/** The first signal asks for an orderly end; a second one is for those who cannot wait. */
-function abortOnSignals(): AbortSignal {
-  const controller = new AbortController()
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(name, () => {
-      if (controller.signal.aborted) process.exit(name === 'SIGINT' ? 130 : 143)
-      controller.abort(new Failure('interrupted'))
-    })
-  }
-  return controller.signal
-}
-
-/** `spindexer dump … | head` is no error. */
-function endQuietlyOnClosedPipe(stream: NodeJS.WriteStream): void {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(EXIT_DONE)
-    throw error
-  })
-}
-
-/** Warnings of libraries and of Node itself say nothing to who uses the program (KafkaJS under Node 24 has one). */
-function quietWarnings(): void {
-  process.env.KAFKAJS_NO_PARTITIONER_WARNING ??= '1'
-  if (!isDebug) process.removeAllListeners('warning').on('warning', () => {})
-}
-
-function flush(stream: NodeJS.WriteStream): Promise<void> {
-  return new Promise((resolve) => {
-    stream.write('', () => resolve())
-  })
-}
+export {}

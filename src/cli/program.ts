@@ -36,6 +36,7 @@ export function buildProgram(io: Io): Command {
     if (flag !== null) program.option(`${flag} ${flagValue}`, `${meaning} (else ${name})`)
   }
   program.addHelpText('after', OVERVIEW)
+  program.hook('preAction', (_program, command) => io.embedded.prepare(command))
 
   const log = program.command('log').description('create and check the log').helpCommand(false)
   addLogCreateCommand(log, io)

@@ -9,6 +9,7 @@ import { Client } from 'pg'
 import { hasArgument, type Identity, identify } from './identity.ts'
 import { type OrderlyStop, type Service, type StartOptions, startService } from './service.ts'
 import { syncDir } from './state.ts'
+import { postgresUrl } from './url.ts'
 import { giveTo, type User } from './user.ts'
 import type { Watched } from './watchdog.ts'
 
@@ -33,11 +34,13 @@ export interface ServerOptions extends StartOptions {
 // fsync and synchronous_commit stay as they are by default.
 const SETTINGS = { listen_addresses: '127.0.0.1', unix_socket_directories: '' }
 
+const HALF_MADE = '.new-'
 // Nothing of the caller's PG* variables, locale or time zone.
 const ENVIRONMENT = { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' }
 
 export async function startServer(options: ServerOptions): Promise<Service> {
   const { name, dir, home, data, user, password, orphan } = options
+  removeLeftovers(data)
   if (!existsSync(data)) await initialize(options)
   const logFile = join(dir, 'postgres.log')
   return startService(
@@ -66,9 +69,15 @@ export async function startServer(options: ServerOptions): Promise<Service> {
   )
 }
 
-/** As superuser `postgres`. */
-export function postgresUrl(port: number, password?: string, database = 'postgres'): string {
-  return `postgres://postgres${password ? `:${password}` : ''}@127.0.0.1:${port}/${database}`
+/** Gives the superuser a password, of a cluster on which no server runs. */
+export async function resetPassword(
+  { home, data, user }: Pick<ServerOptions, 'home' | 'data' | 'user'>,
+  password: string,
+): Promise<void> {
+  const args = ['--single', '-D', data, 'postgres']
+  const child = run(join(home, 'bin/postgres'), args, { cwd: '/', env: ENVIRONMENT, ...user })
+  child.child.stdin!.end(`alter role postgres password '${password}'\n`)
+  await child
 }
 
 /** Where the server at this URL has its data, which tells ours from a neighbour's; undefined without answer. */
@@ -116,13 +125,21 @@ function removeStalePidFile(data: string): void {
   if (!runningServer(data)) rmSync(join(data, 'postmaster.pid'), { force: true })
 }
 
-/** Makes the cluster beside and renames: half a cluster would never start. */
+/** Of a cluster that was half made when its maker was killed. */
+function removeLeftovers(data: string): void {
+  const parent = dirname(data)
+  for (const name of readdirSync(parent)) {
+    if (name.startsWith(`${basename(data)}${HALF_MADE}`)) removeAll(join(parent, name))
+  }
+}
+
+/**
+ * Makes the cluster beside and renames: half a cluster would never start. By a name of its own: an initdb whose maker
+ * was killed may be at work still.
+ */
 async function initialize({ home, data, password, user }: ServerOptions): Promise<void> {
   const parent = dirname(data)
-  const prefix = `${basename(data)}.new-`
-  // By names of their own: an initdb whose caller was killed may be at work still.
-  for (const name of readdirSync(parent)) if (name.startsWith(prefix)) removeAll(join(parent, name))
-  const fresh = join(parent, `${prefix}${randomBytes(6).toString('hex')}`)
+  const fresh = `${data}${HALF_MADE}${randomBytes(6).toString('hex')}`
   const passwordFile = `${fresh}.password`
   mkdirSync(fresh, { mode: 0o700 })
   giveTo(user, fresh)

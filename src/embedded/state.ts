@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type Identity, isAlive } from './identity.ts'
+import { DATABASE, postgresUrl } from './url.ts'
 
 /** The process that holds the lock. */
 export interface Owner {
@@ -42,7 +43,10 @@ export function stateFile(dir: string): StateFile {
         return JSON.parse(readFileSync(file, 'utf8'))
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-        throw error
+        if (!(error instanceof SyntaxError)) throw error
+        throw new Error(
+          `${file} is damaged (${error.message}); remove it, and \`spindexer run\` makes another for the same data`,
+        )
       }
     },
     write: (state) => writeDurably(file, `${JSON.stringify(state, null, 2)}\n`),
@@ -56,6 +60,12 @@ export function newState(): State {
 /** The owner that is alive, or null: what a killed one left behind says nothing. */
 export function liveOwner(state: State | null): Owner | null {
   return state?.owner && isAlive(state.owner.process) ? state.owner : null
+}
+
+/** Of the server that runs on the data in `dir`, or ran last; null where none ever did. */
+export function rememberedUrl(dir: string): string | null {
+  const state = stateFile(dir).read()
+  return state?.port ? postgresUrl(state.port, state.password, DATABASE) : null
 }
 
 /** Replaces a file whole, for its owner's eyes alone. */

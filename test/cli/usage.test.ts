@@ -67,7 +67,8 @@ describe('wrong usage', () => {
     [['publish', 'x', '--ties=chance'], /Allowed choices are order/],
     [['log', 'create', '--partitions', '0'], /whole number from 1 to 10000/],
     [['log', 'create', '--admin', 'x'], /signatures are not in this version/, { SPINDEXER_LOG: NOWHERE.log }],
-    [['run'], /neither SPINDEXER_LOG .* nor DATABASE_URL[\s\S]*make up/],
+    [['status'], /neither SPINDEXER_LOG .* nor DATABASE_URL[\s\S]*`spindexer run` makes one[\s\S]*make up/],
+    [['publish', '-'], /nothing is configured[\s\S]*no embedded Postgres in this folder/],
     [['run'], /DATABASE_URL is not set[\s\S]*DATABASE_URL=postgres:\/\//, { SPINDEXER_LOG: NOWHERE.log }],
     [['run'], /SPINDEXER_LOG is not set[\s\S]*SPINDEXER_LOG=kafka:\/\//, { DATABASE_URL: NOWHERE.database }],
     [

@@ -1,7 +1,7 @@
 // `config`: every setting, its value and where it came from.
 
 import type { Command } from 'commander'
-import { maskSetting } from '../config.ts'
+import { isPlaceConfigured, maskSetting } from '../config.ts'
 import { createContext, type Io } from '../context.ts'
 
 export function addConfigCommand(parent: Command, io: Io): void {
@@ -19,6 +19,11 @@ export function addConfigCommand(parent: Command, io: Io): void {
         meaning: setting.meaning,
       }))
       await out.table(rows)
+      if (!isPlaceConfigured(config)) {
+        out.say(
+          'Neither SPINDEXER_LOG nor DATABASE_URL is set: `spindexer run` makes an embedded Postgres in this folder.',
+        )
+      }
       out.say('Secrets may also come from files: NAME_FILE names one (DATABASE_URL_FILE, for example).')
     })
 }

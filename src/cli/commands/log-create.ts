@@ -1,14 +1,11 @@
 // `log create`: makes the log and writes its genesis.
 
-import { randomUUID } from 'node:crypto'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { createLog } from '../../log/genesis.ts'
 import { type Context, createContext, type Io } from '../context.ts'
-import { problemsFailure, usageFailure } from '../errors.ts'
-import { withLog } from '../log-access.ts'
+import { usageFailure } from '../errors.ts'
+import { createWholeLog, MAX_CLOCK_AHEAD_MS } from '../log-making.ts'
 
 const PARTITIONS_MAX = 10_000
-const MAX_CLOCK_AHEAD_MS = 60_000
 const MAX_CLOCK_AHEAD_MS_MAX = 86_400_000
 
 interface Options {
@@ -52,44 +49,20 @@ async function run(context: Context, options: Options): Promise<void> {
       'create the log without admins: then whoever can reach it may write',
     )
   }
-  await make(context, options)
-  await withLog(context, async ({ log }) => {
-    const result = await createLog(log, {
-      logId: randomUUID(),
-      copyId: randomUUID(),
-      generation: 1,
-      maxClockAheadMs: BigInt(options.maxClockAhead ?? MAX_CLOCK_AHEAD_MS),
-      admins: [],
-    })
-    if (result.type === 'refused') throw problemsFailure(result.problems)
-    const { genesis } = result
-    for (const warning of result.warnings) context.out.say(`warning: ${warning}`)
-    if (result.type === 'existed') context.out.say('The log exists already and stays as it is.')
-    if (options.maxClockAhead !== undefined && BigInt(options.maxClockAhead) !== genesis.maxClockAheadMs) {
-      context.out.say(
-        `warning: --max-clock-ahead is fixed at ${genesis.maxClockAheadMs} ms by the log's genesis`,
-      )
-    }
-    await context.out.record({ ...genesis, created: result.type === 'created' })
-    if (result.type === 'created')
-      context.out.say('Next: `spindexer datasets apply DIR` tells it what datasets there are.')
-  })
-}
-
-/** What exists keeps its partition count unless another one was asked for, which is refused. */
-async function make(context: Context, options: Options): Promise<void> {
-  const { makeLog } = await import('../compose.ts')
-  const made = await makeLog(context.config, {
+  const maxClockAheadMs = options.maxClockAhead === undefined ? null : BigInt(options.maxClockAhead)
+  const { type, genesis, warnings } = await createWholeLog(context, {
     partitions: options.partitions ?? null,
     replicationFactor: options.replicationFactor ?? null,
-    countPartitions: () => countPartitions(context),
-    onLog: context.debug,
+    maxClockAheadMs,
   })
-  if (made.type === 'refused') throw problemsFailure(made.problems)
-}
-
-function countPartitions(context: Context): Promise<number | null> {
-  return withLog(context, async ({ log }) => (await log.describe()).partitions.length || null)
+  const { out } = context
+  for (const warning of warnings) out.say(`warning: ${warning}`)
+  if (type === 'existed') out.say('The log exists already and stays as it is.')
+  if (maxClockAheadMs !== null && maxClockAheadMs !== genesis.maxClockAheadMs) {
+    out.say(`warning: --max-clock-ahead is fixed at ${genesis.maxClockAheadMs} ms by the log's genesis`)
+  }
+  await out.record({ ...genesis, created: type === 'created' })
+  if (type === 'created') out.say('Next: `spindexer datasets apply DIR` tells it what datasets there are.')
 }
 
 function integerFrom(least: number, greatest: number): (text: string) => number {

@@ -14,6 +14,7 @@ import type { Door } from '../door.ts'
 import { type DoorConfig, readDoorConfig } from '../door-config.ts'
 import { explainError, Failure, problemsFailure } from '../errors.ts'
 import { withBareDatabase, withLog } from '../log-access.ts'
+import { createWholeLog } from '../log-making.ts'
 import { createMembership } from '../membership.ts'
 import { holdMemoryDown } from '../memory.ts'
 import { countOf, formatCount, type Progress, startProgress } from '../progress.ts'
@@ -29,7 +30,7 @@ export function addRunCommand(parent: Command, io: Io): void {
     .command('run')
     .summary('run the node')
     .description(
-      'Reads the log and merges it into the database, until it is stopped (Ctrl-C, SIGTERM). Several processes on one database divide the partitions between them. While the log or the database is away it waits.',
+      'Reads the log and merges it into the database, until it is stopped (Ctrl-C, SIGTERM). Several processes on one database divide the partitions between them. While the log or the database is away it waits. With neither configured it makes a Postgres of its own under .spindexer here, and is a whole node, log included.',
     )
     .option(
       '--until-end',
@@ -48,6 +49,7 @@ export function addRunCommand(parent: Command, io: Io): void {
       // Both are looked at before either is opened: the first message says all that is missing.
       requireSetting(context.config, 'SPINDEXER_LOG')
       requireSetting(context.config, 'DATABASE_URL')
+      if (io.embedded.url() !== null) await createEmbeddedLog(context)
       const doorConfig =
         options.untilEnd === true && !isHttpSet(context) ? null : readDoorConfig(context.config)
       const reporter = createReporter(context)
@@ -65,6 +67,15 @@ export function addRunCommand(parent: Command, io: Io): void {
         throw new Failure('stopped before the end was reached')
       }
     })
+}
+
+/** A whole node: where nothing is configured, nobody makes the log but the node itself. */
+async function createEmbeddedLog(context: Context): Promise<void> {
+  const usual = { partitions: null, replicationFactor: null, maxClockAheadMs: null }
+  const { type } = await createWholeLog(context, usual)
+  if (type === 'created') {
+    context.out.say('Made its log. Next: `spindexer datasets apply DIR` tells it what datasets there are.')
+  }
 }
 
 /** Long enough for a node that waits or has nothing to do, and short for who waits for it to end. */

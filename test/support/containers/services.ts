@@ -9,8 +9,9 @@ import {
 } from '../../../scripts/services/kafka.ts'
 import type { PostgresOptions } from '../../../scripts/services/postgres.ts'
 import { answeredBy, registryUrl } from '../../../scripts/services/registry.ts'
-import { dataDirectory, postgresUrl } from '../../../src/embedded/server.ts'
+import { dataDirectory } from '../../../src/embedded/server.ts'
 import type { StartOptions } from '../../../src/embedded/service.ts'
+import { postgresUrl } from '../../../src/embedded/url.ts'
 import type { KafkaService, PostgresService, RegistryService } from '../services.ts'
 import { startContainer } from './container.ts'
 
