@@ -27,19 +27,20 @@ const all = [...sources, ...['test', 'scripts', 'bench'].flatMap((folder) => fil
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   crdt: [],
   codec: ['crdt'],
-  postgres: [],
+  tls: [],
+  postgres: ['tls'],
   log: ['codec', 'crdt'],
   'log/memory': ['log', 'codec', 'crdt'],
-  'log/kafka': ['log', 'codec', 'crdt'],
-  'log/postgres': ['log', 'postgres', 'codec', 'crdt'],
+  'log/kafka': ['log', 'tls', 'codec', 'crdt'],
+  'log/postgres': ['log', 'postgres', 'tls', 'codec', 'crdt'],
   store: ['codec', 'crdt'],
   'store/memory': ['store', 'codec', 'crdt'],
   'store/postgres': ['store', 'postgres', 'codec', 'crdt'],
   node: ['log', 'store', 'codec', 'crdt'],
-  writer: ['log', 'store', 'codec', 'crdt'],
+  writer: ['log', 'store', 'tls', 'codec', 'crdt'],
   http: ['writer', 'log', 'store', 'codec', 'crdt'],
   embedded: [],
-  cli: ['embedded', 'http', 'node', 'writer', 'log', 'store', 'codec', 'crdt'],
+  cli: ['embedded', 'http', 'node', 'writer', 'log', 'store', 'tls', 'codec', 'crdt'],
 }
 /** Where V8 has to keep fields flat and closures would cost a row or a message: each says why. */
 const HOT: ReadonlySet<string> = new Set([

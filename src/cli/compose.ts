@@ -3,16 +3,19 @@
 import type { Pool, PoolClient } from 'pg'
 import { EMPTY_CATALOGUE } from '../codec/catalogue.ts'
 import { DEFINITIONS } from '../codec/record.ts'
+import type { KafkaConnection } from '../log/kafka/client.ts'
 import { isTransient as isKafkaTransient } from '../log/kafka/errors.ts'
 import { createKafkaLog } from '../log/kafka/log.ts'
+import { readKafkaSecurity } from '../log/kafka/security.ts'
 import { type CreateTopicsResult, createKafkaTopics } from '../log/kafka/topics.ts'
-import { type KafkaAddress, parseKafkaUrl } from '../log/kafka/url.ts'
+import { parseKafkaUrl } from '../log/kafka/url.ts'
 import type { KeptLog } from '../log/log.ts'
 import { isTransient as isPostgresLogTransient } from '../log/postgres/errors.ts'
 import { createPostgresLog } from '../log/postgres/log.ts'
 import { makePostgresLog } from '../log/postgres/make.ts'
 import { isPostgresUrl, type PostgresAddress, parsePostgresUrl } from '../log/postgres/url.ts'
 import { createPool, endPool, inTransaction, isConnectionString, READ_SNAPSHOT } from '../postgres/pool.ts'
+import { readPostgresUrl } from '../postgres/url.ts'
 import { isSameIdentity } from '../store/identity.ts'
 import { isTransient as isPostgresTransient } from '../store/postgres/errors.ts'
 import { type Migrated, migrate } from '../store/postgres/migrate.ts'
@@ -54,8 +57,8 @@ export function openLog(config: Config, onLog: OnLog, onTrouble: OnLog): OpenedL
     const { connectionString, database } = postgres
     return { log: createPostgresLog({ connectionString, onLog, onTrouble }), subject: `${database}-value` }
   }
-  const { brokers, topic } = addressOf(config)
-  const log = createKafkaLog({ connection: { brokers }, topic, onLog, onTrouble })
+  const { connection, topic } = addressOf(config)
+  const log = createKafkaLog({ connection, topic, onLog, onTrouble })
   return { log, subject: `${topic}-value` }
 }
 
@@ -78,9 +81,9 @@ export async function makeLog(
 ): Promise<CreateTopicsResult> {
   const postgres = postgresLogOf(config)
   if (postgres === null) {
-    const { brokers, topic } = addressOf(config)
+    const { connection, topic } = addressOf(config)
     const partitions = options.partitions ?? (await countPartitions()) ?? PARTITIONS.kafka
-    return createKafkaTopics({ connection: { brokers }, topic, partitions, replicationFactor, onLog })
+    return createKafkaTopics({ connection, topic, partitions, replicationFactor, onLog })
   }
   if (replicationFactor !== null) {
     throw usageFailure(
@@ -102,10 +105,14 @@ function postgresLogOf(config: Config): PostgresAddress | null {
   return parsed.address
 }
 
-function addressOf(config: Config): KafkaAddress {
+/** Throws a usage failure for an address, or settings of TLS and SASL, that cannot be. */
+function addressOf(config: Config): { readonly connection: KafkaConnection; readonly topic: string } {
   const parsed = parseKafkaUrl(requireSetting(config, 'SPINDEXER_LOG'))
   if (parsed.type === 'refused') throw usageFailure(`SPINDEXER_LOG: ${parsed.what}`, parsed.remedy)
-  return parsed.address
+  const { brokers, topic } = parsed.address
+  const read = readKafkaSecurity(config.get)
+  if (read.type === 'refused') throw usageFailure(read.what, read.remedy)
+  return { connection: { brokers, ...read.security }, topic }
 }
 
 /** How far a node is, and the newest that it has seen. */
@@ -150,6 +157,8 @@ export function openDatabase(config: Config, options: DatabaseOptions = {}): Dat
       'write postgres://user:password@host:port/database; in the password, %40 for @, %2F for /, %3A for :',
     )
   }
+  const read = readPostgresUrl(url)
+  if (read.type === 'refused') throw usageFailure(`DATABASE_URL: ${read.what}`, read.remedy)
   const { connectionsMax, ...readerOptions } = options
   const pool = createPool(url, connectionsMax)
   const catalogues = createCatalogueCache()

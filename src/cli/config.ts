@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { listNames, nearNames } from '../codec/near-names.ts'
+import { connectionWarnings } from './connection-warnings.ts'
 import { usageFailure } from './errors.ts'
 import { MASK, maskSecrets } from './secrets.ts'
 import { SETTINGS, type Setting, type SettingName } from './settings.ts'
@@ -58,6 +59,7 @@ export function resolveConfig({ flags, env, directory, embeddedUrl }: ConfigSour
       ...unknownNames(env, 'the environment'),
       ...unknownNames(dotEnv, '.env'),
       ...oddValues(settings),
+      ...connectionWarnings((name) => valueByName.get(name) ?? null),
     ],
     get: (name) => valueByName.get(name) ?? null,
   }
@@ -137,7 +139,8 @@ function unknownNames(variables: Variables, source: string): string[] {
     const hasOurs = name.startsWith('SPINDEXER_')
     // Another program's DATABASE_USER may stand there too, and is two edits away.
     const near = nearNames(name, known, hasOurs ? 2 : 1)
-    const isOurs = hasOurs || (source === '.env' && near.length > 0)
+    const looksOurs = source === '.env' || /^KAFKA_(SASL|SSL)/.test(name)
+    const isOurs = hasOurs || (looksOurs && near.length > 0)
     const hint = near.length > 0 ? `did you mean ${listNames(near)}?` : '`spindexer config` lists them.'
     return isOurs ? [`${name} (in ${source}) is not a setting of spindexer; ${hint}`] : []
   })

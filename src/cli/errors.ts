@@ -1,6 +1,7 @@
 // The one place that turns refusals and errors into thing, reason and remedy for people, and into exit codes.
 
 import type { Problem } from '../log/log.ts'
+import { postgresTlsFault } from '../tls/postgres.ts'
 import { maskSecrets } from './secrets.ts'
 
 export const EXIT_DONE = 0
@@ -98,6 +99,8 @@ const REMEDIES: ReadonlyMap<string, string> = new Map([
 
 /** Empty where the message says it. */
 export function remedyOf(error: unknown): string | null {
+  const fault = postgresTlsFault(error)
+  if (fault !== null) return fault.remedy
   // The adapter of the log says what to do itself, behind a semicolon.
   if (error instanceof Error && /; [a-z]/.test(error.message)) return ''
   for (const each of causesOf(error)) {
@@ -126,6 +129,8 @@ function* causesOf(error: unknown): Generator<object> {
 
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
+  const fault = postgresTlsFault(error)
+  if (fault !== null) return fault.what
   // An AggregateError of connection attempts has no message of its own.
   if (error.message === '' && error instanceof AggregateError) {
     return error.errors.map((each) => messageOf(each)).join('; ')

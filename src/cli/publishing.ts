@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
 import type { Catalogue } from '../codec/catalogue.ts'
 import { type Origin, stampToIso, stampToOrigin } from '../crdt/stamp.ts'
+import { readAuthorities } from '../tls/pem.ts'
 import { type CheckResult, checkSource } from '../writer/check.ts'
 import { createEncoder, type Framing } from '../writer/framing.ts'
 import { readBytes } from '../writer/lines.ts'
@@ -16,6 +17,7 @@ import type { LineProblem, Source } from '../writer/source.ts'
 import { findStart, type Newest, unfollowedMs } from '../writer/start.ts'
 import { createTieCheck } from '../writer/ties.ts'
 import { compareWords, requireComparable, withOnlyChanged } from './comparing.ts'
+import type { Config } from './config.ts'
 import type { Context } from './context.ts'
 import { explainError, Failure, usageFailure } from './errors.ts'
 import { type CheckedLog, readAllDefinitions, withCheckedLog, withDatabase } from './log-access.ts'
@@ -90,11 +92,21 @@ function nowNs(): bigint {
 /** Before a long file is checked for nothing. */
 function requireRegistryUrl({ config }: Context): void {
   const url = config.get('SCHEMA_REGISTRY_URL')
-  if (url === null || (URL.canParse(url) && /^https?:/.test(url))) return
+  if (url === null) return
+  if (URL.canParse(url) && /^https?:/.test(url)) return void registryAuthorities(config)
   throw usageFailure(
     'SCHEMA_REGISTRY_URL is no URL of a schema registry',
     'write http://host:port, or set it to nothing to write with single-object framing, which needs no registry',
   )
+}
+
+/** PEM; null: those that the system trusts. Throws a usage failure for a file that holds none. */
+function registryAuthorities(config: Config): string | null {
+  const path = config.get('SCHEMA_REGISTRY_SSL_CA')
+  if (path === null) return null
+  const read = readAuthorities({ setting: 'SCHEMA_REGISTRY_SSL_CA', path })
+  if (read.type === 'refused') throw usageFailure(read.what, read.remedy)
+  return read.pem
 }
 
 function requireFile(path: string): void {
@@ -180,7 +192,7 @@ function warnOfClock({ out }: Context, newest: Newest, maxClockAheadMs: bigint):
 async function findFraming({ config }: Context, subject: string): Promise<Framing> {
   const url = config.get('SCHEMA_REGISTRY_URL')
   if (url === null) return { type: 'single-object' }
-  const registered = await registerMutationSchema(url, subject)
+  const registered = await registerMutationSchema(url, subject, registryAuthorities(config))
   if (registered.type === 'refused') throw new Failure(registered.what, registered.remedy)
   return { type: 'confluent', schemaId: registered.schemaId }
 }

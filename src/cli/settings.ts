@@ -20,6 +20,14 @@ export type SettingName =
   | 'SPINDEXER_LOG'
   | 'DATABASE_URL'
   | 'SCHEMA_REGISTRY_URL'
+  | 'KAFKA_SASL_MECHANISM'
+  | 'KAFKA_SASL_USERNAME'
+  | 'KAFKA_SASL_PASSWORD'
+  | 'KAFKA_SSL'
+  | 'KAFKA_SSL_CA'
+  | 'KAFKA_SSL_CERT'
+  | 'KAFKA_SSL_KEY'
+  | 'SCHEMA_REGISTRY_SSL_CA'
   | 'SPINDEXER_DATA_SCHEMA'
   | 'SPINDEXER_DEBUG'
   | HttpSettingName
@@ -36,7 +44,8 @@ export const SETTINGS: readonly Setting[] = [
     name: 'DATABASE_URL',
     flag: '--database',
     isSecret: true,
-    meaning: "this node's Postgres: postgres://user:password@host:port/database",
+    meaning:
+      "this node's Postgres: postgres://user:password@host:port/database; for TLS ?sslmode=verify-full&sslrootcert=ca.pem",
     fallback: null,
   },
   {
@@ -44,6 +53,64 @@ export const SETTINGS: readonly Setting[] = [
     flag: '--schema-registry',
     isSecret: true,
     meaning: 'a Confluent schema registry to frame messages for; not set: Avro single-object framing',
+    fallback: null,
+  },
+  {
+    name: 'KAFKA_SASL_MECHANISM',
+    flag: null,
+    isSecret: false,
+    meaning: 'how Kafka is logged in to: plain, scram-sha-256 or scram-sha-512; not set: no login',
+    fallback: null,
+  },
+  {
+    name: 'KAFKA_SASL_USERNAME',
+    flag: null,
+    isSecret: true,
+    meaning: 'the user that logs in to Kafka',
+    fallback: null,
+  },
+  {
+    name: 'KAFKA_SASL_PASSWORD',
+    flag: null,
+    isSecret: true,
+    isWhollySecret: true,
+    meaning: 'its password',
+    fallback: null,
+  },
+  {
+    name: 'KAFKA_SSL',
+    flag: null,
+    isSecret: false,
+    meaning: 'true: TLS to Kafka, with the authorities that this system trusts',
+    fallback: null,
+  },
+  {
+    name: 'KAFKA_SSL_CA',
+    flag: null,
+    isSecret: false,
+    meaning: 'a PEM file with the authority of the brokers; TLS to Kafka then',
+    fallback: null,
+  },
+  {
+    name: 'KAFKA_SSL_CERT',
+    flag: null,
+    isSecret: false,
+    meaning: 'a PEM file with the client certificate for brokers that demand one; TLS to Kafka then',
+    fallback: null,
+  },
+  {
+    name: 'KAFKA_SSL_KEY',
+    flag: null,
+    isSecret: false,
+    meaning: 'a PEM file with its key',
+    fallback: null,
+  },
+  {
+    name: 'SCHEMA_REGISTRY_SSL_CA',
+    flag: null,
+    isSecret: false,
+    meaning:
+      'a PEM file with the authority of a schema registry at https://; not set: those that this system trusts',
     fallback: null,
   },
   {

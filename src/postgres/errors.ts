@@ -15,8 +15,11 @@ const TRANSIENT_STATES: ReadonlySet<string> = new Set([
   '40P01', // deadlock
   '55P03', // lock timeout
 ])
-/** What node:net and node:dns say when there is no connection to be had, or none any more. */
+/** What node:net, node:dns and node:tls say when there is no connection to be had, or none any more. */
 const TRANSIENT_SOCKET_CODES: ReadonlySet<string> = new Set([
+  // Of the server's certificate: whoever runs it mends that without us.
+  'CERT_HAS_EXPIRED',
+  'CERT_NOT_YET_VALID',
   'EAI_AGAIN',
   'ECONNABORTED',
   'ECONNREFUSED',
@@ -32,7 +35,7 @@ const TRANSIENT_SOCKET_CODES: ReadonlySet<string> = new Set([
 ])
 /** The driver's own errors have no code. */
 const TRANSIENT_MESSAGES =
-  /^(Connection terminated|timeout expired|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed)/
+  /^(Connection terminated|timeout expired|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed|There was an error establishing an SSL connection)/
 
 /**
  * True for an error that passes by itself: wait and try again. Never for a data error (SQLSTATE 22, 23, 42, 54): all

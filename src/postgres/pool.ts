@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg, { type Pool, type PoolClient, type QueryResult } from 'pg'
 import { endStuck } from './end-stuck.ts'
 import { isLockTimeout } from './errors.ts'
+import { readPostgresUrl } from './url.ts'
 import { type WatchedClient, watchAnswers } from './watch.ts'
 
 /** Of one process: a batch, a definition, a look at parked messages, and one to spare. */
@@ -43,10 +44,18 @@ export const WRITE = `begin isolation level read committed; ${SETTINGS}, ${setti
 /** One snapshot, taken as it begins. */
 export const READ_SNAPSHOT = `begin isolation level repeatable read read only; ${SETTINGS}`
 
-/** A small pool that survives servers that go away, with or without a word. Whoever makes it ends it with `endPool`. */
-export function createPool(connectionString: string, connectionsMax: number = CONNECTIONS_MAX): Pool {
+/**
+ * A small pool that survives servers that go away, with or without a word. Whoever makes it ends it with `endPool`.
+ * Throws for a URL that asks for TLS in a way that is not known: `readPostgresUrl` says so before.
+ */
+export function createPool(url: string, connectionsMax: number = CONNECTIONS_MAX): Pool {
+  const read = readPostgresUrl(url)
+  if (read.type === 'refused') throw new Error(`the URL of Postgres: ${read.what}; ${read.remedy}`)
+  const { connectionString, ssl, sslnegotiation } = read.address
   const pool = new pg.Pool({
     connectionString,
+    ...(ssl === undefined ? {} : { ssl }),
+    ...(sslnegotiation === undefined ? {} : { sslnegotiation }),
     max: connectionsMax,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
@@ -82,10 +91,12 @@ export function settings(values: Readonly<Record<string, string>>): string {
     .join(', ')
 }
 
-/** False for what the driver would not take; nothing is connected. */
+/** False for what the driver would not take, whatever it says of TLS; nothing is connected. */
 export function isConnectionString(text: string): boolean {
   try {
-    return new pg.Client({ connectionString: text }) !== null
+    const read = readPostgresUrl(text)
+    const connectionString = read.type === 'ok' ? read.address.connectionString : 'postgres://'
+    return new pg.Client({ connectionString }) !== null
   } catch {
     return false
   }

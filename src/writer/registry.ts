@@ -1,8 +1,11 @@
 // The schema registry: where outside tools find the schema of our messages. Nodes never need it.
 
+import { Agent } from 'node:https'
 import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
 import { MUTATION_SCHEMA } from '../codec/mutation-schema.ts'
 import type { Problem } from '../log/log.ts'
+import { tlsFault } from '../tls/fault.ts'
+import { publicAuthorities } from '../tls/pem.ts'
 
 export type RegisteredSchema =
   | { readonly type: 'registered'; readonly schemaId: number }
@@ -12,11 +15,17 @@ const REQUEST_TIMEOUT_MS = 10_000
 const REMEDY =
   'check SCHEMA_REGISTRY_URL and that the registry runs, or set it to nothing to write with single-object framing, which needs no registry'
 
+const UNTRUSTED_REMEDY = 'set SCHEMA_REGISTRY_SSL_CA to the PEM file with the certificate of its authority'
+
 /**
  * The id of `mutation.avsc` under the subject (`<topic>-value`), registered if it is not. The URL may hold a user and
- * a password.
+ * a password. `authorities`, PEM: those that are trusted at https://, instead of the ones that Node and the system do.
  */
-export async function registerMutationSchema(url: string, subject: string): Promise<RegisteredSchema> {
+export async function registerMutationSchema(
+  url: string,
+  subject: string,
+  authorities: string | null = null,
+): Promise<RegisteredSchema> {
   const address = parseAddress(url)
   if (address === null) {
     return {
@@ -25,7 +34,13 @@ export async function registerMutationSchema(url: string, subject: string): Prom
       remedy: 'write http://host:port',
     }
   }
-  const registry = new SchemaRegistry({ ...address, clientId: 'spindexer', middlewares: [limitTime] })
+  const tls = address.host.startsWith('https:') ? createTls(authorities) : null
+  const registry = new SchemaRegistry({
+    ...address,
+    ...(tls === null ? {} : { agent: tls.agent }),
+    clientId: 'spindexer',
+    middlewares: [limitTime],
+  })
   const schema = { type: SchemaType.AVRO, schema: MUTATION_SCHEMA } as const
   try {
     // Asked first: whoever may only read the registry, or keeps another compatibility for the subject, can write.
@@ -44,10 +59,32 @@ export async function registerMutationSchema(url: string, subject: string): Prom
       return { type: 'registered', schemaId: others }
     }
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const fault = tlsFault(tls?.lastError(), 'the registry')
+    const reason = fault?.what ?? (error instanceof Error ? error.message : String(error))
     const what = `the schema registry at ${address.host} does not give ${subject} an id (${reason})`
-    return { type: 'refused', what, remedy: REMEDY }
+    return { type: 'refused', what, remedy: fault?.kind === 'untrusted' ? UNTRUSTED_REMEDY : REMEDY }
   }
+}
+
+interface Tls {
+  readonly agent: Agent
+  /** What the last connection that failed failed of: the library keeps the words alone. */
+  lastError(): unknown
+}
+
+function createTls(authorities: string | null): Tls {
+  let lastError: unknown = null
+  // Verification is said to be on, so that NODE_TLS_REJECT_UNAUTHORIZED turns nothing off.
+  const agent = new Agent({ ca: authorities ?? [...publicAuthorities()], rejectUnauthorized: true })
+  const connect = agent.createConnection.bind(agent)
+  agent.createConnection = (...options) => {
+    const socket = connect(...options)
+    socket?.once('error', (error) => {
+      lastError = error
+    })
+    return socket
+  }
+  return { agent, lastError: () => lastError }
 }
 
 /** The library passes on whatever stands in the answer, and nothing when a web page does. */

@@ -4,10 +4,24 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { nodeWarnings } from '../../src/cli/connection-warnings.ts'
+import { createAuthority } from '../support/certificates.ts'
 import { runCli } from '../support/cli.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'spindexer-cli-'))
 afterAll(() => rmSync(dir, { recursive: true }))
+
+const authority = createAuthority('Authority of the test')
+const pem = {
+  certificate: join(dir, 'certificate.pem'),
+  key: join(dir, 'key.pem'),
+  otherKey: join(dir, 'other.key'),
+  none: join(dir, 'none.pem'),
+}
+writeFileSync(pem.certificate, authority.certificate)
+writeFileSync(pem.key, authority.key)
+writeFileSync(pem.otherKey, createAuthority('Another').key)
+writeFileSync(pem.none, 'hush')
 
 const COMMANDS = [
   'log create',
@@ -28,6 +42,8 @@ const COMMANDS = [
 ]
 /** Nothing listens on the ports below 1024 that nobody has assigned. */
 const NOWHERE = { log: 'kafka://127.0.0.1:4/log', database: 'postgres://ada:hush%40@127.0.0.1:4/none' }
+
+const NOWHERE_ENV = { SPINDEXER_LOG: NOWHERE.log }
 
 async function configOf(args: readonly string[], env: Record<string, string> = {}) {
   const { stdout, stderr, code } = await runCli(['config', ...args], { env, cwd: dir })
@@ -50,13 +66,27 @@ describe('help', () => {
   it('of the whole names every command and nothing that is not there', async () => {
     const { stdout } = await runCli(['--help'])
     for (const command of COMMANDS) expect(stdout).toContain(command.split(' ')[0])
-    expect(stdout).not.toMatch(/rebuild|verify|policy|log copy/)
+    expect(stdout).not.toMatch(/rebuild|verify(?!-full)|policy|log copy/)
     expect((await runCli(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
   })
 })
 
+type Case = readonly [string[], RegExp, Record<string, string>?]
+
+/** `log check` with these settings of a login. */
+function secured(cases: readonly (readonly [RegExp, Record<string, string>])[]): readonly Case[] {
+  const named = (settings: Record<string, string>) =>
+    Object.fromEntries(Object.entries(settings).map(([name, value]) => [`KAFKA_SASL_${name}`, value]))
+  return encrypted(cases.map(([message, settings]) => [message, named(settings)]))
+}
+
+/** `log check` with these settings. */
+function encrypted(cases: readonly (readonly [RegExp, Record<string, string>])[]): readonly Case[] {
+  return cases.map(([message, env]) => [['log', 'check'], message, { SPINDEXER_LOG: NOWHERE.log, ...env }])
+}
+
 describe('wrong usage', () => {
-  const cases: readonly (readonly [string[], RegExp, Record<string, string>?])[] = [
+  const cases: readonly Case[] = [
     [['nonsense'], /unknown command/],
     [['dump', '--nonsense'], /unknown option/],
     [['dump'], /dump needs a dataset/],
@@ -101,6 +131,40 @@ describe('wrong usage', () => {
     [['quarantine', 'show', '0', '-1'], /an offset: a whole number/, { SPINDEXER_LOG: NOWHERE.log }],
     [['quarantine', 'show', '-2', '1'], /number of a partition, from 0, or definitions/],
     [['datasets', 'apply', 'nowhere'], /there is no nowhere/, { SPINDEXER_LOG: NOWHERE.log }],
+    ...secured([
+      [/is "scram", which is not known[\s\S]*plain, scram-sha-256, scram-sha-512/, { MECHANISM: 'scram' }],
+      [/did you mean scram-sha-512/, { MECHANISM: 'SCRAM-SHA512' }],
+      [/MECHANISM is set, but KAFKA_SASL_USERNAME is not/, { MECHANISM: 'plain' }],
+      [/but KAFKA_SASL_PASSWORD is not[\s\S]*PASSWORD_FILE/, { MECHANISM: 'plain', USERNAME: 'ada' }],
+      [/PASSWORD is set, but KAFKA_SASL_MECHANISM is not/, { PASSWORD: 'hush' }],
+      [/USERNAME is set, but KAFKA_SASL_MECHANISM is not/, { USERNAME: 'ada', PASSWORD: 'hush' }],
+    ]),
+    ...encrypted([
+      [/KAFKA_SSL is "yes", neither true nor false/, { KAFKA_SSL: 'yes' }],
+      [/KAFKA_SSL is false, but KAFKA_SSL_CA is set/, { KAFKA_SSL: 'false', KAFKA_SSL_CA: pem.certificate }],
+      [/KAFKA_SSL_CA names .*nowhere.pem, which cannot be read \(ENOENT\)/, { KAFKA_SSL_CA: 'nowhere.pem' }],
+      [/KAFKA_SSL_CA names .*none.pem, which holds no certificate in PEM/, { KAFKA_SSL_CA: pem.none }],
+      [/KAFKA_SSL_CA names .*key.pem, which holds no certificate/, { KAFKA_SSL_CA: pem.key }],
+      [/KAFKA_SSL_CERT is set, but KAFKA_SSL_KEY is not/, { KAFKA_SSL_CERT: pem.certificate }],
+      [/KAFKA_SSL_KEY is set, but KAFKA_SSL_CERT is not/, { KAFKA_SSL_KEY: pem.key }],
+      [/holds no private key/, { KAFKA_SSL_CERT: pem.certificate, KAFKA_SSL_KEY: pem.certificate }],
+      [/does not fit the certificate/, { KAFKA_SSL_CERT: pem.certificate, KAFKA_SSL_KEY: pem.otherKey }],
+    ]),
+    [['status'], /sslmode=full, which is not known/, { DATABASE_URL: `${NOWHERE.database}?sslmode=full` }],
+    [
+      ['status'],
+      /DATABASE_URL: sslrootcert names .*none.pem, which holds no certificate/,
+      { DATABASE_URL: `${NOWHERE.database}?sslmode=verify-full&sslrootcert=${pem.none}` },
+    ],
+    [
+      ['publish', '-'],
+      /SCHEMA_REGISTRY_SSL_CA names .*none.pem, which holds no certificate/,
+      {
+        SPINDEXER_LOG: NOWHERE.log,
+        SCHEMA_REGISTRY_URL: 'https://a:1',
+        SCHEMA_REGISTRY_SSL_CA: pem.none,
+      },
+    ],
   ]
 
   it('is told on stderr with the remedy, and exit code 2', async () => {
@@ -109,7 +173,7 @@ describe('wrong usage', () => {
       const { code, stdout, stderr } = results[i]!
       expect([args.join(' '), code, stdout]).toEqual([args.join(' '), 2, ''])
       expect(stderr).toMatch(message)
-      expect(stderr).not.toMatch(/ {4}at /)
+      expect(stderr).not.toMatch(/ {4}at |hush/)
     }
   })
 })
@@ -162,6 +226,60 @@ describe('settings', () => {
     expect(stdout).not.toMatch(/hush|hu\/sh|0rd/)
   })
 
+  it('that are nothing but secret are not shown at all; a name may come from a file too', async () => {
+    writeFileSync(join(dir, 'password'), 'hush,=@"\n')
+    writeFileSync(join(dir, 'user'), 'ada\n')
+    const { settings, stdout, stderr } = await configOf([], {
+      KAFKA_SASL_MECHANISM: 'plain',
+      KAFKA_SASL_USERNAME_FILE: join(dir, 'user'),
+      KAFKA_SASL_PASSWORD_FILE: join(dir, 'password'),
+    })
+    expect(settings.get('KAFKA_SASL_USERNAME').value).toBe('ada')
+    expect(settings.get('KAFKA_SASL_PASSWORD')).toMatchObject({
+      value: '****',
+      source: `file ${join(dir, 'password')} (environment)`,
+    })
+    expect(`${stdout}${stderr}`).not.toMatch(/hush/)
+  })
+
+  it('that are insecure are warned of', async () => {
+    const warningsOf = async (env: Record<string, string>) =>
+      (await configOf([], env)).stderr.split('\n').filter((line) => line.startsWith('warning'))
+    const login = {
+      KAFKA_SASL_MECHANISM: 'plain',
+      KAFKA_SASL_USERNAME: 'ada',
+      KAFKA_SASL_PASSWORD: 'hush',
+    }
+    const away = { SPINDEXER_LOG: 'kafka://127.0.0.1:1,kafka.example:1/log' }
+    expect(await warningsOf({ ...away, ...login })).toEqual([
+      expect.stringMatching(
+        /without TLS: the password goes over the network in the clear; set KAFKA_SSL=true/,
+      ),
+    ])
+    const scram = { ...login, KAFKA_SASL_MECHANISM: 'scram-sha-256' }
+    expect(await warningsOf({ ...away, ...scram })).toEqual([expect.stringMatching(/without TLS: whoever/)])
+    expect(await warningsOf({ ...away, ...login, KAFKA_SSL: 'true' })).toEqual([])
+    expect(await warningsOf({ ...NOWHERE_ENV, ...login })).toEqual([])
+    expect(await warningsOf({ DATABASE_URL: 'postgres://a:b@c/d?sslmode=no-verify' })).toEqual([
+      expect.stringMatching(/DATABASE_URL says no-verify.*sslmode=verify-full/),
+    ])
+  })
+
+  it('that are insecure for a node that runs are warned of as it starts', () => {
+    const warningsOf = (url: string) => nodeWarnings((name) => (name === 'DATABASE_URL' ? url : null))
+    expect(warningsOf('postgres://a:b@db.example/d')).toEqual([
+      expect.stringMatching(/goes to db\.example without TLS.*add \?sslmode=verify-full/),
+    ])
+    const without = [
+      'postgres://a:b@db.example/d?sslmode=verify-full',
+      NOWHERE.database,
+      'postgres://a@[::1]/d',
+    ]
+    for (const url of [...without, 'postgres://%2Frun%2Fpostgres/d', 'postgres:///d']) {
+      expect([url, warningsOf(url)]).toEqual([url, []])
+    }
+  })
+
   it('that are given twice, or in a file that is not there, are refused', async () => {
     const both = await configOf([], {
       DATABASE_URL: 'postgres://a/b',
@@ -177,6 +295,8 @@ describe('settings', () => {
       SPINDEXER_LOGS: 'kafka://a:1/b',
       SPINDEXER_COLOUR: 'red',
       DATABASE_URI: 'of another program',
+      KAFKA_SASL_PASWORD: 'hush',
+      KAFKA_SSL_KEYSTORE_LOCATION: 'of another program',
     }
     const { stderr, code } = await configOf([], env)
     expect(code).toBe(0)
@@ -184,7 +304,8 @@ describe('settings', () => {
       /warning: SPINDEXER_LOGS \(in the environment\) is not a setting.*did you mean SPINDEXER_LOG/,
     )
     expect(stderr).toMatch(/SPINDEXER_COLOUR .*`spindexer config` lists them/)
-    expect(stderr).not.toMatch(/URI/)
+    expect(stderr).toMatch(/KAFKA_SASL_PASWORD .*did you mean KAFKA_SASL_PASSWORD/)
+    expect(stderr).not.toMatch(/URI|KEYSTORE/)
     writeFileSync(
       join(dir, '.env'),
       'DATABSE_URL=postgres://a/b\nPORT=1\nDATABASE_USER=x\nDATABASE_URL_FILES=x\n',

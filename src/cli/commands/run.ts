@@ -9,6 +9,7 @@ import { createRetry } from '../../node/retry.ts'
 import { runNode } from '../../node/run.ts'
 import type { Database, OpenedLog } from '../compose.ts'
 import { requireSetting } from '../config.ts'
+import { nodeWarnings } from '../connection-warnings.ts'
 import { type Context, createContext, type Io } from '../context.ts'
 import type { Door } from '../door.ts'
 import { type DoorConfig, readDoorConfig } from '../door-config.ts'
@@ -52,6 +53,7 @@ export function addRunCommand(parent: Command, io: Io): void {
       if (io.embedded.url() !== null) await createEmbeddedLog(context)
       const doorConfig =
         options.untilEnd === true && !isHttpSet(context) ? null : readDoorConfig(context.config)
+      for (const warning of nodeWarnings(context.config.get)) context.out.say(`warning: ${warning}`)
       const reporter = createReporter(context)
       const stop = createStop(io.signal)
       const work = withBareDatabase(context, (database) =>

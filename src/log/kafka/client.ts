@@ -10,12 +10,18 @@ import {
   createSocketFactory,
   type SocketFactory,
 } from './kafkajs.ts'
+import { type KafkaLogin, loginToSasl } from './login.ts'
 import { requestMetadata } from './metadata.ts'
+import { type KafkaTls, noticeTls, tlsToOptions } from './tls.ts'
 
 /** How to reach a cluster. */
 export interface KafkaConnection {
   /** `host:port` of some of its brokers. */
   readonly brokers: readonly string[]
+  /** Absent: no TLS. */
+  readonly tls?: KafkaTls
+  /** Absent: no SASL. */
+  readonly login?: KafkaLogin
 }
 
 export interface TopicPartition {
@@ -57,6 +63,7 @@ export function createClient({ connection, clientId, onLog }: ClientOptions): Ka
     const socket = openSocket(options)
     // Requests are small, and the next answer waits for each.
     socket.setNoDelay(true)
+    if (connection.tls === undefined) noticeTls(socket)
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
     if (isClosed) socket.destroy(new Error('the client is closed'))
@@ -65,6 +72,8 @@ export function createClient({ connection, clientId, onLog }: ClientOptions): Ka
   const cluster = createCluster({
     brokers: connection.brokers,
     clientId,
+    ssl: connection.tls === undefined ? null : tlsToOptions(connection.tls),
+    sasl: connection.login === undefined ? null : loginToSasl(connection.login),
     socketFactory,
     requestMetadata,
     onLog: (line) => isClosed || onLog(line),

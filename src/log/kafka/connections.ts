@@ -1,4 +1,5 @@
-// KafkaJS's connections, mended where a lost one is opened again: the answers of two sockets must never be mixed.
+// KafkaJS's connections, mended where a lost one is opened again: the answers of two sockets must never be mixed;
+// and where a login ends.
 
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
@@ -13,11 +14,16 @@ interface Connection {
   bytesNeeded: number
   connecting?: Promise<unknown> | undefined
   isConnected(): boolean
+  /** Milliseconds before the end of a login at which KafkaJS logs in anew. */
+  reauthenticationThreshold: number
+  /** What the broker said of the login, milliseconds; 0: it does not end. */
+  lifetime?: { toNumber(): number }
   rejectRequests(error: Error): void
   connect(): Promise<unknown>
 }
 
 const LENGTH_BYTES = 4
+const RELOGIN_MS_MAX = 10_000
 
 /**
  * Replaces `Connection.connect` of KafkaJS 2.2.4, which does three things that lose answers: it keeps the half of an
@@ -49,4 +55,15 @@ export function mendConnections(): void {
     })
     return this.connecting
   }
+  // It logs in anew ten seconds before the login ends, and so at every request where logins hold for less: a broker
+  // takes that for an error more than once a second. Java's client waits until 85 % of the time or more have passed.
+  Object.defineProperty(prototype, 'sessionLifetime', {
+    get(this: Connection) {
+      return this.lifetime
+    },
+    set(this: Connection, lifetime: { toNumber(): number }) {
+      this.lifetime = lifetime
+      this.reauthenticationThreshold = Math.min(RELOGIN_MS_MAX, Math.floor(lifetime.toNumber() / 8))
+    },
+  })
 }

@@ -1,5 +1,6 @@
 // What an error of Kafka means: to be tried again, or for people to mend.
 
+import { securityFault } from './faults.ts'
 import type { KafkaError } from './kafkajs.ts'
 
 /** Errors of KafkaJS's own that say that a broker could not be reached just now. */
@@ -15,6 +16,8 @@ const UNREACHABLE: ReadonlySet<string> = new Set([
 ])
 
 const UNREACHABLE_REMEDY = 'check that Kafka runs there and can be reached from here'
+/** Brokers say nothing to who asks without a login, or shows no certificate: they close the connection. */
+const CLOSED_REMEDY = `${UNREACHABLE_REMEDY}; where it always closes, look whether it asks for a login (KAFKA_SASL_MECHANISM) or a client certificate (KAFKA_SSL_CERT)`
 
 const REMEDIES: ReadonlyMap<string, string> = new Map([
   [
@@ -23,7 +26,6 @@ const REMEDIES: ReadonlyMap<string, string> = new Map([
   ],
   ['GROUP_AUTHORIZATION_FAILED', 'grant this user Read on groups that begin with "spindexer-" (kafka-acls)'],
   ['CLUSTER_AUTHORIZATION_FAILED', 'grant this user the operation on the cluster (kafka-acls)'],
-  ['SASL_AUTHENTICATION_FAILED', 'check the user name and the password'],
   ['MESSAGE_TOO_LARGE', 'raise max.message.bytes of the topic to 1048588 or more (kafka-configs)'],
   ['RECORD_LIST_TOO_LARGE', 'raise segment.bytes of the topic (kafka-configs)'],
   ['UNKNOWN_TOPIC_OR_PARTITION', 'run `spindexer log create`'],
@@ -42,6 +44,8 @@ const REMEDIES: ReadonlyMap<string, string> = new Map([
 /** True for what may pass by itself: a lost connection, a leader that moved, a broker that starts. */
 export function isTransient(error: unknown): boolean {
   if (!(error instanceof Error)) return false
+  const fault = securityFault(error)
+  if (fault !== null) return fault.mayPass
   const { name, type, retriable, cause, message } = error as KafkaError
   if (type !== undefined && type !== '') return retriable === true
   // A broker whose connection was opened again without asking it for its versions first.
@@ -58,12 +62,19 @@ export function errorType(error: unknown): string | null {
 
 /** The error with what was attempted, why it failed and what to do. */
 export function explain(attempt: string, error: unknown): Error {
+  const fault = securityFault(error)
+  if (fault !== null) return new Error(`${attempt}: ${fault.what}; ${fault.remedy}`, { cause: error })
   const type = errorType(error)
-  const unreachable = type === null && isTransient(error) ? UNREACHABLE_REMEDY : undefined
+  const away = hasName(error, 'KafkaJSConnectionClosedError') ? CLOSED_REMEDY : UNREACHABLE_REMEDY
+  const unreachable = type === null && isTransient(error) ? away : undefined
   const remedy = REMEDIES.get(type ?? '') ?? unreachable
   const reason = error instanceof Error ? error.message : String(error)
   const kind = type === null ? '' : ` (${type})`
   return new Error(`${attempt}: ${reason}${kind}${remedy === undefined ? '' : `; ${remedy}`}`, {
     cause: error,
   })
+}
+
+function hasName(error: unknown, name: string): boolean {
+  return error instanceof Error && (error.name === name || hasName(error.cause, name))
 }

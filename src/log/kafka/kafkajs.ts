@@ -1,7 +1,9 @@
 // The door to KafkaJS's inner parts (connections.ts mends one of them), with types of our own: its version is pinned exactly, and nobody changes it.
 
 import { createRequire } from 'node:module'
+import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import { mendConnections } from './connections.ts'
+import { mendHandshake, type SaslOptions } from './login.ts'
 
 const require = createRequire(import.meta.url)
 
@@ -204,6 +206,9 @@ interface LogEntry {
 
 interface ClusterOptions {
   readonly logger: unknown
+  /** Options of node:tls, or null: no TLS. */
+  readonly ssl: TlsOptions | null
+  readonly sasl: SaslOptions | null
   readonly socketFactory: SocketFactory
   readonly brokers: readonly string[]
   readonly clientId: string
@@ -234,6 +239,7 @@ const { MemberMetadata, MemberAssignment } = require('kafkajs/src/consumer/assig
 const defaultSocketFactory: () => SocketFactory = require('kafkajs/src/network/socketFactory.js')
 
 mendConnections()
+mendHandshake()
 
 // After each answer KafkaJS arms a timer for throttled requests, with a negative delay when there is none: Node 24
 // prints a TimeoutNegativeWarning. Nothing waits then, so no timer is needed.
@@ -271,6 +277,8 @@ export function createSocketFactory(): SocketFactory {
 export function createCluster(options: {
   readonly brokers: readonly string[]
   readonly clientId: string
+  readonly ssl: TlsOptions | null
+  readonly sasl: SaslOptions | null
   readonly socketFactory: SocketFactory
   readonly requestMetadata: (broker: Broker, topics: readonly string[]) => Promise<Metadata> | null
   readonly onLog: (line: string) => void
@@ -282,6 +290,8 @@ export function createCluster(options: {
     socketFactory: options.socketFactory,
     brokers: options.brokers,
     clientId: options.clientId,
+    ssl: options.ssl,
+    sasl: options.sasl,
     connectionTimeout: 5_000,
     authenticationTimeout: 10_000,
     requestTimeout: 15_000,

@@ -1,6 +1,7 @@
 // What an error of the log's Postgres means: to be tried again, or for people to mend.
 
 import { codeOf, isTransient as isServerTransient } from '../../postgres/errors.ts'
+import { postgresTlsFault } from '../../tls/postgres.ts'
 
 /** The log's own errors, raised by its functions and triggers (0001-log.ts); they bring their remedy as a hint. */
 const OWN_CLASS = 'SX'
@@ -40,6 +41,8 @@ export function isTransient(error: unknown): boolean {
 
 /** The error with what was attempted, why it failed and what to do. */
 export function explain(attempt: string, error: unknown): Error {
+  const fault = postgresTlsFault(error)
+  if (fault !== null) return new Error(`${attempt}: ${fault.what}; ${fault.remedy}`, { cause: error })
   const code = findCode(error)
   const isOwn = code?.startsWith(OWN_CLASS) === true
   const unreachable = isTransient(error) && (code === null || code.length !== 5)

@@ -2,6 +2,7 @@
 
 import pg from 'pg'
 import { isConnectionString } from '../../postgres/pool.ts'
+import { readPostgresUrl } from '../../postgres/url.ts'
 
 export interface PostgresAddress {
   readonly connectionString: string
@@ -25,10 +26,12 @@ export function parsePostgresUrl(text: string): ParsedPostgresUrl {
   if (!isConnectionString(text)) return refuse('it cannot be read')
   // The driver would take the user's name, and so a log that nobody meant.
   if (!/^[^/]+:\/\/[^?#]*\/[^/?#]+(?:[?#]|$)/.test(text)) return refuse('it names no database')
-  const { database } = new pg.Client({ connectionString: text })
+  const read = readPostgresUrl(text)
+  if (read.type === 'refused') return refuse(read.what, read.remedy)
+  const { database } = new pg.Client({ connectionString: read.address.connectionString })
   return { type: 'ok', address: { connectionString: text, database: database ?? '' } }
 }
 
-function refuse(reason: string): ParsedPostgresUrl {
-  return { type: 'refused', what: `the log's URL is wrong: ${reason}`, remedy: FORM }
+function refuse(reason: string, remedy: string = FORM): ParsedPostgresUrl {
+  return { type: 'refused', what: `the log's URL is wrong: ${reason}`, remedy }
 }
