@@ -157,6 +157,11 @@ describe('wrong usage', () => {
       { DATABASE_URL: `${NOWHERE.database}?sslmode=verify-full&sslrootcert=${pem.none}` },
     ],
     [
+      ['log', 'check'],
+      /the log's URL is wrong: it says sslmode=full, which is not known/,
+      { SPINDEXER_LOG: 'postgres://ada:hush@a/b?sslmode=full' },
+    ],
+    [
       ['publish', '-'],
       /SCHEMA_REGISTRY_SSL_CA names .*none.pem, which holds no certificate/,
       {

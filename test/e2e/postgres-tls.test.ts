@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPool, endPool, inTransaction, READ_SNAPSHOT } from '../../src/postgres/pool.ts'
 import { readPostgresUrl } from '../../src/postgres/url.ts'
 import { createAuthority } from '../support/certificates.ts'
-import { cli, runCli, startCli } from '../support/cli.ts'
+import { cli, ROOT, runCli, startCli } from '../support/cli.ts'
 import { CERTIFICATE_USER, demandTls, PASSWORD_USER, prepareUsers } from '../support/postgres-tls.ts'
 import {
   createDatabase,
@@ -52,16 +52,17 @@ interface UrlParts {
   readonly user?: string
   readonly host?: string
   readonly query?: string
+  readonly database?: string
 }
 
 const withPassword = `${PASSWORD_USER.name}:${PASSWORD_USER.password}`
 
 function urlOf(
   version: PostgresVersion,
-  { user = withPassword, host = 'localhost', query }: UrlParts,
+  { user = withPassword, host = 'localhost', query, database = 'node' }: UrlParts,
 ): string {
   const question = query === undefined ? '' : `?${query}`
-  return `postgres://${user}@${host}:${servers.get(version)!.port}/node${question}`
+  return `postgres://${user}@${host}:${servers.get(version)!.port}/${database}${question}`
 }
 
 beforeAll(async () => {
@@ -72,7 +73,7 @@ beforeAll(async () => {
       removeDirWhenOrphaned: true,
     })
     servers.set(version, started)
-    await prepareUsers(started.url, 'node')
+    await prepareUsers(started.url, ['node', 'log', 'reader'])
     await demandTls(started.url, server, authority.certificate)
   }
   log = await createTestLog('postgres-tls', { partitions: 2, datasets: 'examples/catalogue' })
@@ -104,6 +105,31 @@ describe.each(versions)('Postgres %i that demands TLS', (version) => {
       const dumped = await runCli(['dump', 'tracks'], { env })
       expect([dumped.code, dumped.stdout]).toEqual([0, expect.stringContaining('"title":"Blue"')])
     }
+  })
+
+  it('keeps a log, too', async () => {
+    const way = { user: CERTIFICATE_USER.name, query: `${VERIFIED}&${files.carl}` }
+    const env = {
+      SPINDEXER_LOG: urlOf(version, { ...way, database: 'log' }),
+      DATABASE_URL: urlOf(version, { ...way, database: 'reader' }),
+    }
+    await cli(['log', 'create'], { env })
+    await cli(['datasets', 'apply', join(ROOT, 'examples/catalogue')], { env })
+    await cli(['publish', '-'], {
+      env,
+      input: '{"dataset":"tracks","operation":"upsert","data":{"id":"t1","title":"Red"}}\n',
+    })
+    await cli(['run', '--until-end'], { env })
+    expect(await cli(['dump', 'tracks'], { env })).toContain('"title":"Red"')
+    const query = `sslmode=verify-full&sslrootcert=${files.otherCa}`
+    const untrusted = { ...env, SPINDEXER_LOG: urlOf(version, { ...way, database: 'log', query }) }
+    const { code, stderr } = await runCli(['log', 'check'], { env: untrusted })
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /Postgres's certificate is not signed by an authority .*; add sslrootcert=ca\.pem/,
+      ),
+    ])
   })
 
   it('says what is wrong, and what to do', async () => {

@@ -46,15 +46,15 @@ export async function demandTls(url: string, server: Certificate, authority: str
   }
 }
 
-/** The two users, and an empty database. */
-export async function prepareUsers(url: string, database: string): Promise<void> {
+/** The two users, and empty databases. */
+export async function prepareUsers(url: string, databases: readonly string[]): Promise<void> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
     const { name, password } = PASSWORD_USER
     await client.query(`create role ${name} superuser login password '${password}'`)
     await client.query(`create role ${CERTIFICATE_USER.name} superuser login`)
-    await client.query(`create database ${database}`)
+    for (const database of databases) await client.query(`create database ${database}`)
   } finally {
     await client.end()
   }
