@@ -8,6 +8,7 @@ import { addDatasetsShowCommand } from './commands/datasets-show.ts'
 import { addDumpCommand } from './commands/dump.ts'
 import { addImportCommand } from './commands/import.ts'
 import { addLogCheckCommand } from './commands/log-check.ts'
+import { addLogCopyCommand } from './commands/log-copy.ts'
 import { addLogCreateCommand } from './commands/log-create.ts'
 import { addMigrateCommand } from './commands/migrate.ts'
 import { addNodeResetIdCommand } from './commands/node-reset-id.ts'
@@ -38,9 +39,10 @@ export function buildProgram(io: Io): Command {
   program.addHelpText('after', OVERVIEW)
   program.hook('preAction', (_program, command) => io.embedded.prepare(command))
 
-  const log = program.command('log').description('create and check the log').helpCommand(false)
+  const log = program.command('log').description('create, check and copy the log').helpCommand(false)
   addLogCreateCommand(log, io)
   addLogCheckCommand(log, io)
+  addLogCopyCommand(log, io)
   const datasets = program.command('datasets').description('the definitions in the log').helpCommand(false)
   addDatasetsApplyCommand(datasets, io)
   addDatasetsListCommand(datasets, io)

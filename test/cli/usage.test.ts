@@ -26,6 +26,7 @@ writeFileSync(pem.none, 'hush')
 const COMMANDS = [
   'log create',
   'log check',
+  'log copy',
   'datasets apply',
   'datasets list',
   'datasets show',
@@ -66,7 +67,7 @@ describe('help', () => {
   it('of the whole names every command and nothing that is not there', async () => {
     const { stdout } = await runCli(['--help'])
     for (const command of COMMANDS) expect(stdout).toContain(command.split(' ')[0])
-    expect(stdout).not.toMatch(/rebuild|verify(?!-full)|policy|log copy/)
+    expect(stdout).not.toMatch(/rebuild|verify(?!-full)|policy/)
     expect((await runCli(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
   })
 })
@@ -96,6 +97,12 @@ describe('wrong usage', () => {
     [['publish', '-', '--ties=order'], /--ties=order needs a file/, { SPINDEXER_LOG: NOWHERE.log }],
     [['publish', 'x', '--ties=chance'], /Allowed choices are order/],
     [['log', 'create', '--partitions', '0'], /whole number from 1 to 10000/],
+    [['log', 'copy', '--to', 'kafka://a:1/b'], /--from <url>' not specified/],
+    [
+      ['log', 'copy', '--from', 'amqp://a', '--to', 'kafka://a:1/b'],
+      /--from: .* neither kafka:\/\/ nor postgres:\/\//,
+    ],
+    [['log', 'copy', '--from', NOWHERE.log, '--to', 'kafka://a:1'], /--to: .* names no topic/],
     [['log', 'create', '--admin', 'x'], /signatures are not in this version/, { SPINDEXER_LOG: NOWHERE.log }],
     [['status'], /neither SPINDEXER_LOG .* nor DATABASE_URL[\s\S]*`spindexer run` makes one[\s\S]*make up/],
     [['publish', '-'], /nothing is configured[\s\S]*no embedded Postgres in this folder/],

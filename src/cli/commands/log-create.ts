@@ -1,9 +1,10 @@
 // `log create`: makes the log and writes its genesis.
 
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { type Context, createContext, type Io } from '../context.ts'
 import { usageFailure } from '../errors.ts'
 import { createWholeLog, MAX_CLOCK_AHEAD_MS } from '../log-making.ts'
+import { integerFrom } from '../numbers.ts'
 
 const PARTITIONS_MAX = 10_000
 const MAX_CLOCK_AHEAD_MS_MAX = 86_400_000
@@ -63,12 +64,4 @@ async function run(context: Context, options: Options): Promise<void> {
   }
   await out.record({ ...genesis, created: type === 'created' })
   if (type === 'created') out.say('Next: `spindexer datasets apply DIR` tells it what datasets there are.')
-}
-
-function integerFrom(least: number, greatest: number): (text: string) => number {
-  return (text) => {
-    const number = Number(text)
-    if (/^\d{1,9}$/.test(text) && number >= least && number <= greatest) return number
-    throw new InvalidArgumentError(`It should be a whole number from ${least} to ${greatest}.`)
-  }
 }
