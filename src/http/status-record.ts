@@ -3,7 +3,7 @@
 import { explainReason } from '../codec/reasons.ts'
 import { checkLog } from '../log/check.ts'
 import type { LogDescription } from '../log/log.ts'
-import { refuseIdentity } from '../store/identity.ts'
+import { isLaterGeneration, refuseIdentity } from '../store/identity.ts'
 import type { StoreStatus } from '../store/store.ts'
 
 /** What a look at the log brought. */
@@ -27,9 +27,24 @@ export function judgeLog(status: StoreStatus, seen: SeenLog | null): LogWords {
   if (check.type === 'refused') {
     return unusable(...check.problems.map(({ what, remedy }) => `${what}; ${remedy}`))
   }
-  const refusal = status.identity === null ? null : refuseIdentity(status.identity, check.genesis)
+  const { identity } = status
+  const refusal = identity === null ? null : refuseIdentity(identity, check.genesis)
   if (refusal !== null) return unusable(`${refusal.what}; ${refusal.remedy}`)
+  if (identity !== null && isLaterGeneration(check.genesis, identity)) {
+    return unusable(
+      `the log is generation ${check.genesis.generation}, a copy of generation ${identity.generation}, which this node stands on, so the lag is not known; \`spindexer run\` moves the node there, and keeps its rows`,
+    )
+  }
   return { problems: [], warnings: check.warnings }
+}
+
+/** The description, if the positions of this state are places in that log. */
+export function descriptionFor(status: StoreStatus, seen: SeenLog | null): LogDescription | null {
+  if (seen?.type !== 'seen') return null
+  const check = checkLog(seen.description)
+  const isMoving =
+    check.type === 'ok' && status.identity !== null && isLaterGeneration(check.genesis, status.identity)
+  return isMoving ? null : seen.description
 }
 
 export function partitionsOf(status: StoreStatus, description: LogDescription | null) {

@@ -3,6 +3,7 @@
 import type { Command } from 'commander'
 import {
   definitionsOf,
+  descriptionFor,
   judgeLog,
   lagOf,
   partitionsOf,
@@ -34,7 +35,7 @@ async function run(context: Context): Promise<void> {
   const seen = context.config.get('SPINDEXER_LOG') === null ? null : await lookAtLog(context)
   const words = judgeLog(status, seen)
   for (const problem of words.problems) context.out.say(`warning: ${problem}`)
-  const description = seen?.type === 'seen' ? seen.description : null
+  const description = descriptionFor(status, seen)
   if (context.out.json) await context.out.record(toStatusRecord(status, description, words))
   else await print(context.out, status, description)
 }
