@@ -97,7 +97,8 @@ describe('wrong usage', () => {
     [['publish', '-', '--ties=order'], /--ties=order needs a file/, { SPINDEXER_LOG: NOWHERE.log }],
     [['publish', 'x', '--ties=chance'], /Allowed choices are order/],
     [['log', 'create', '--partitions', '0'], /whole number from 1 to 10000/],
-    [['log', 'copy', '--to', 'kafka://a:1/b'], /--from <url>' not specified/],
+    [['log', 'copy', '--from', 'kafka://a:1/b'], /--to <url>' not specified/],
+    [['log', 'copy', '--to', 'kafka://a:1/b'], /neither SPINDEXER_LOG /],
     [
       ['log', 'copy', '--from', 'amqp://a', '--to', 'kafka://a:1/b'],
       /--from: .* neither kafka:\/\/ nor postgres:\/\//,

@@ -6,7 +6,7 @@ import { checkLog } from '../../log/check.ts'
 import { partitionWords } from '../../log/copy/close.ts'
 import { type CopyEvent, type CopyOutcome, copyLog } from '../../log/copy/copy.ts'
 import type { KeptLog } from '../../log/log.ts'
-import type { Config } from '../config.ts'
+import { type Config, requireSetting } from '../config.ts'
 import { type Context, createContext, type Io } from '../context.ts'
 import { EXIT_USAGE, Failure, problemsFailure } from '../errors.ts'
 import { withLog } from '../log-access.ts'
@@ -14,7 +14,7 @@ import { integerFrom } from '../numbers.ts'
 import { countOf, formatCount, type Progress, startProgress } from '../progress.ts'
 
 interface Options {
-  readonly from: string
+  readonly from?: string
   readonly to: string
   readonly close?: boolean
   readonly partitions?: number
@@ -42,7 +42,7 @@ export function addLogCopyCommand(parent: Command, io: Io): void {
     .description(
       'Copies every record of a log, its definitions included, into a log that is made for it: from Postgres to Kafka, back, or to more partitions.',
     )
-    .requiredOption('--from <url>', 'the log to copy')
+    .option('--from <url>', 'the log to copy (default: the log of the settings)')
     .requiredOption('--to <url>', 'where the copy is made, or goes on')
     .option('--close', 'end the source first: nothing is appended to it any more')
     .option(
@@ -59,8 +59,10 @@ export function addLogCopyCommand(parent: Command, io: Io): void {
     .action(async (options: Options, command: Command) => run(createContext(io, command), options))
 }
 
-function run(context: Context, options: Options): Promise<void> {
-  return withLogAt(context, '--from', options.from, (source) =>
+async function run(context: Context, options: Options): Promise<void> {
+  const from = options.from ?? requireSetting(context.config, 'SPINDEXER_LOG')
+  const named = options.from === undefined ? 'SPINDEXER_LOG' : '--from'
+  await withLogAt(context, named, from, (source) =>
     withLogAt(context, '--to', options.to, async (target, ofTarget) => {
       await makeTarget(ofTarget, options, source, target)
       await copy(context, options, source, target)
