@@ -93,13 +93,20 @@ function addProgressGauges(
   watermarks: () => Promise<Watermarks>,
 ): void {
   const labelNames = ['partition']
-  const position = new Gauge({
+  const labelOf = (partition: number) => ({
+    partition: partition === DEFINITIONS ? 'definitions' : String(partition),
+  })
+  new Gauge({
     name: 'spindexer_partition_position',
     help: 'Offset below which this process has processed everything, of the partitions that it reads.',
     labelNames,
     registers,
+    async collect() {
+      const found = progress.partitions(await watermarks())
+      this.reset()
+      for (const { partition, position } of found) this.set(labelOf(partition), Number(position))
+    },
   })
-  // Its collecting fills the gauge of positions too, so that both are of one moment.
   new Gauge({
     name: 'spindexer_partition_lag_records',
     help: 'Records of the log behind the position; a partition whose end is not known is left out.',
@@ -108,12 +115,7 @@ function addProgressGauges(
     async collect() {
       const found = progress.partitions(await watermarks())
       this.reset()
-      position.reset()
-      for (const each of found) {
-        const partition = each.partition === DEFINITIONS ? 'definitions' : String(each.partition)
-        position.set({ partition }, Number(each.position))
-        if (each.lag !== null) this.set({ partition }, Number(each.lag))
-      }
+      for (const { partition, lag } of found) if (lag !== null) this.set(labelOf(partition), Number(lag))
     },
   })
   new Gauge({

@@ -83,6 +83,10 @@ export async function createDoor(options: DoorOptions): Promise<FastifyInstance>
   })
   await app.register(rateLimit, { global: false })
   await app.register(swagger, openapiOptions(options.version, options.tokens))
+  app.addHook('onSend', async (_request, reply) => {
+    // A connection that is kept alive would keep the door from closing.
+    if (isClosing) reply.header('connection', 'close')
+  })
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ 'request-id': request.id, 'x-content-type-options': 'nosniff' })
   })
