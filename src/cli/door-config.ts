@@ -111,7 +111,9 @@ function parseAddress(text: string | null): { readonly host: string; readonly po
       'write host:port (127.0.0.1:4747, [::1]:4747, 0.0.0.0:4747), a port, or off',
     )
   }
-  return { host: match[1] ?? match[2] ?? '127.0.0.1', port }
+  const host = match[1] ?? match[2] ?? 'localhost'
+  // The name may stand for two addresses, and one is enough.
+  return { host: host.toLowerCase() === 'localhost' ? '127.0.0.1' : host, port }
 }
 
 const TOKEN_CHARS_MIN = 16

@@ -33,8 +33,8 @@ const STATEMENT_MS = 30_000
 const WATERMARK_MAX_AGE_MS = 5_000
 const WATERMARK_WAIT_MS = 2_000
 const LOOK_MS = 10_000
-/** For requests to finish. */
-const CLOSE_MS = 3_000
+/** For requests to finish; the node needs what is left of the ten seconds after which supervisors kill. */
+const CLOSE_MS = 2_000
 
 export async function openDoor(context: Context, config: DoorConfig, log: Log): Promise<Door> {
   const { out, debug } = context
@@ -85,8 +85,14 @@ export async function openDoor(context: Context, config: DoorConfig, log: Log): 
   const stopReloading = reloadTls(context, config, app)
   return {
     note(event) {
-      progress.note(event)
-      metrics.note(event)
+      try {
+        progress.note(event)
+        metrics.note(event)
+      } catch (error) {
+        // What goes wrong here must not end the node.
+        out.say(`warning: HTTP: ${firstLine(error)}`)
+        debug(error instanceof Error ? (error.stack ?? '') : '')
+      }
     },
     stopServing,
     close() {

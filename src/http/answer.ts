@@ -3,7 +3,7 @@
 import { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify'
 import { toJson } from '../codec/exact-json.ts'
 import {
   HttpProblem,
@@ -45,7 +45,7 @@ export function toProblem(error: unknown): HttpProblem {
   if (validation !== undefined) {
     const where = validation.map((each): WrongPlace => {
       const name = each.instancePath.slice(1) || String(Object.values(each.params)[0] ?? '')
-      return { in: placeOf(validationContext), at: name, detail: each.message ?? 'is not valid' }
+      return { in: placeOf(validationContext), at: name, detail: explainKeyword(each) }
     })
     const first = where[0]!
     return problem('invalid-parameter', `"${first.at}" in the ${first.in} ${first.detail}`, { where })
@@ -59,6 +59,12 @@ export function toProblem(error: unknown): HttpProblem {
     'internal-error',
     'this is a fault of the node; its own output says more, under this request id',
   )
+}
+
+function explainKeyword({ keyword, params, message }: FastifySchemaValidationError): string {
+  if (keyword === 'additionalProperties') return 'is no parameter of this address'
+  if (keyword === 'enum') return `must be one of: ${[params.allowedValues].flat().join(', ')}`
+  return message ?? 'is not valid'
 }
 
 function placeOf(context: string | undefined): WrongPlace['in'] {

@@ -74,7 +74,8 @@ export function addGuard(app: FastifyInstance, options: GuardOptions): void {
     if (isOpen) return
     const leave = enter(request, isStream || isJsonLines(request))
     request.leave = leave
-    reply.raw.once('close', leave)
+    if (reply.raw.closed) leave()
+    else reply.raw.once('close', leave)
   })
 }
 

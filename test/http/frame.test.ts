@@ -121,6 +121,32 @@ describe('the frame of the door', () => {
     }
   })
 
+  it('takes a JSON body up to its limit', async () => {
+    const { url } = await openTestDoor({ addRoutes: addTestRoutes })
+    const post = (bytes: number) =>
+      fetch(`${url}/things`, {
+        method: 'POST',
+        body: new Uint8Array(bytes),
+        headers: { 'content-type': 'application/json' },
+      })
+    expect(await (await post(LIMITS.bodyBytes)).text()).toBe(`{"bytes":${LIMITS.bodyBytes}}`)
+    expect((await post(LIMITS.bodyBytes + 1)).status).toBe(413)
+  })
+
+  it('gives a web page nothing: no header allows another site, and what a page may send is refused', async () => {
+    const { url } = await openTestDoor({ addRoutes: addTestRoutes })
+    const origin = { origin: 'https://evil.test', 'access-control-request-method': 'POST' }
+    const answers = await Promise.all([
+      fetch(`${url}/things`, { method: 'OPTIONS', headers: origin }),
+      fetch(`${url}/things/x`, { headers: origin }),
+      fetch(`${url}/things`, { method: 'POST', body: '{}', headers: origin }),
+    ])
+    expect(answers.map(({ status }) => status)).toEqual([405, 200, 415])
+    for (const { headers } of answers) {
+      expect([...headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([])
+    }
+  })
+
   it('asks for tokens', async () => {
     const status = async (tokens: { read: string[]; write: string[] }, token: string | null) => {
       const { url } = await openTestDoor({ addRoutes: addTestRoutes, tokens })

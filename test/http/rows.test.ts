@@ -120,12 +120,17 @@ describe.each(['memory', 'Postgres 15', 'Postgres 18'])('rows over HTTP: %s', (n
       ['tracks/rows?limit=0', 400, 'invalid-parameter', '"limit" in the query must be >= 1'],
       ['tracks/rows?limit=1001', 400, 'invalid-parameter', '"limit" in the query must be <= 1000'],
       ['tracks/rows?limit=x', 400, 'invalid-parameter', '"limit" in the query must be integer'],
-      ['tracks/rows?offset=1', 400, 'invalid-parameter', 'must NOT have additional properties'],
+      [
+        'tracks/rows?offset=1',
+        400,
+        'invalid-parameter',
+        '"offset" in the query is no parameter of this address',
+      ],
       [
         'tracks/rows/t1?include=all',
         400,
         'invalid-parameter',
-        '"include" in the query must be equal to one of',
+        '"include" in the query must be one of: stamps',
       ],
     ]
     for (const [path, status, kind, words] of cases) {

@@ -2,6 +2,7 @@
 
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { createTestLog, createTestNode, type TestLog, type TestNode } from '../e2e/support.ts'
 import { type CliResult, cli, runCli, startCli } from '../support/cli.ts'
@@ -90,10 +91,9 @@ describe('the door of a running node', () => {
 
   it('takes another port where that of the default is taken, and none where one was asked for', async () => {
     const holder = createServer()
-    // Where somebody else has it, it is taken just as well.
-    holder.on('error', () => {})
     holder.listen(4747, '127.0.0.1')
-    await Promise.race([once(holder, 'listening'), once(holder, 'error')])
+    // Where somebody else has it, it is taken just as well.
+    await once(holder, 'listening').catch(() => {})
     onTestFinished(() => void holder.close())
     const { url, stderr, stop } = await startNode([])
     expect(url).not.toContain(':4747')
@@ -105,6 +105,33 @@ describe('the door of a running node', () => {
       1,
       expect.stringContaining(`HTTP cannot be served at 127.0.0.1:${port}: something listens there already`),
     ])
+    expect((await stop()).code).toBe(0)
+  })
+
+  it('a node that stands still behind the log is not ready, though all else answers', async () => {
+    const { url, stop } = await startNode(['--http', '0'], { SPINDEXER_HTTP_STALL_SECONDS: '2' })
+    const ready = async () => (await fetch(`${url}/readyz`)).status
+    await waitFor('the node to be ready', async () => (await ready()) === 200)
+    const locker = new pg.Client({ connectionString: node.url })
+    await locker.connect()
+    try {
+      await locker.query('begin; lock table spindexer.d_tracks in access exclusive mode')
+      await cli(['publish', '-'], {
+        env: log.env,
+        input: '{"dataset":"tracks","operation":"upsert","data":{"id":"t2","title":"Still"}}\n',
+      })
+      await waitFor('the node not to be ready', async () => (await ready()) === 503)
+      const reason = (await (await fetch(`${url}/readyz`)).json()) as { detail: string }
+      expect(reason.detail).toMatch(
+        /^the node is \d+ records behind the log and has committed nothing for \d+ s$/,
+      )
+      expect((await fetch(`${url}/healthz`)).status).toBe(200)
+      expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/^spindexer_ready 0$/m)
+    } finally {
+      await locker.end()
+    }
+    await waitFor('the node to be ready', async () => (await ready()) === 200)
+    expect((await fetch(`${url}/v1/datasets/tracks/rows/t2`)).status).toBe(200)
     expect((await stop()).code).toBe(0)
   })
 
