@@ -39,13 +39,15 @@ function ofPostgres(get: Get): readonly string[] {
 
 /** For a node, once as it starts: in a script of many commands it would be noise. */
 export function nodeWarnings(get: Get): readonly string[] {
-  const url = get('DATABASE_URL') ?? ''
-  if (!URL.canParse(url) || /[?&]ssl/.test(url)) return []
-  const { hostname } = new URL(url)
-  if (hostname === '' || /^%2f/i.test(hostname) || isLoopback(hostname)) return []
-  return [
-    `DATABASE_URL goes to ${hostname} without TLS: whoever is on the way can read and change everything; add ?sslmode=verify-full (and &sslrootcert=ca.pem where its authority is your own).`,
-  ]
+  return (['DATABASE_URL', 'SPINDEXER_LOG'] as const).flatMap((name) => {
+    const url = get(name) ?? ''
+    if (!/^postgres(ql)?:/.test(url) || !URL.canParse(url) || /[?&]ssl/.test(url)) return []
+    const { hostname } = new URL(url)
+    if (hostname === '' || /^%2f/i.test(hostname) || isLoopback(hostname)) return []
+    return [
+      `${name} goes to ${hostname} without TLS: whoever is on the way can read and change everything; add ?sslmode=verify-full (and &sslrootcert=ca.pem where its authority is your own).`,
+    ]
+  })
 }
 
 function isLoopback(host: string): boolean {

@@ -1,8 +1,11 @@
 // Registries that are away, ill, or none at all: the writer is told so within a bounded time, and never given a wrong id.
 
-import { createServer, type Server, type ServerResponse } from 'node:http'
+import { createServer, request, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { afterAll, expect, test } from 'vitest'
 import { registerMutationSchema } from '../../src/writer/registry.ts'
+import { createAuthority } from '../support/certificates.ts'
+import { registry, uniqueTopic } from '../support/services.ts'
 
 const servers: Server[] = []
 afterAll(() => {
@@ -67,4 +70,46 @@ test('a registry that is not there', async () => {
     type: 'refused',
     remedy: expect.stringContaining('SCHEMA_REGISTRY_URL'),
   })
+})
+
+test('a real registry behind TLS and a password', async () => {
+  const authority = createAuthority('Authority of the test')
+  const { certificate, key } = authority.issue({ name: 'registry', hosts: ['localhost'] })
+  const target = new URL((await registry()).url)
+  const front = createTlsServer({ cert: certificate, key }, (incoming, response) => {
+    if (incoming.headers.authorization !== `Basic ${btoa('ada:hush:/@')}`) {
+      return void response.writeHead(401).end()
+    }
+    const { method, url, headers } = incoming
+    const onward = request(target, { method, path: url, headers }, (answer) => {
+      response.writeHead(answer.statusCode!, answer.headers)
+      answer.pipe(response)
+    })
+    incoming.pipe(onward)
+  })
+  servers.push(front)
+  await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve))
+  const { port } = front.address() as { readonly port: number }
+  const at = (host: string, password = 'hush%3A%2F%40') =>
+    `https://ada:${password}@${host}:${port}${target.pathname}`
+  const subject = uniqueTopic('tls')
+
+  const registered = await registerMutationSchema(at('localhost'), subject, authority.certificate)
+  expect(registered).toMatchObject({ type: 'registered', schemaId: expect.any(Number) })
+  const refusals = await Promise.all([
+    registerMutationSchema(at('localhost'), subject),
+    registerMutationSchema(at('127.0.0.1'), subject, authority.certificate),
+    registerMutationSchema(at('localhost', 'hush'), subject, authority.certificate),
+  ])
+  expect(refusals).toMatchObject([
+    {
+      what: expect.stringContaining(
+        "the registry's certificate is not signed by an authority that is trusted",
+      ),
+      remedy: expect.stringContaining('SCHEMA_REGISTRY_SSL_CA'),
+    },
+    { what: expect.stringContaining("the registry's certificate is for another host (IP: 127.0.0.1") },
+    { what: expect.stringContaining('401') },
+  ])
+  expect(JSON.stringify(refusals)).not.toContain('hush')
 })

@@ -11,7 +11,7 @@ export function addLogCheckCommand(parent: Command, io: Io): void {
     .description(
       "Checks the log's settings and that every partition begins with the genesis of one and the same log. Says what is wrong, and what to do about it.",
     )
-    .addHelpText('after', '\nExample:\n  $ spindexer log check')
+    .addHelpText('after', EXAMPLES)
     .action(async (_options: unknown, command: Command) => {
       const context = createContext(io, command)
       await withCheckedLog(context, async ({ description, genesis, warnings }) => {
@@ -33,3 +33,9 @@ export function addLogCheckCommand(parent: Command, io: Io): void {
 function nameOf(partition: number): string {
   return partition < 0 ? 'definitions' : String(partition)
 }
+
+const EXAMPLES = `
+Examples:
+  $ spindexer log check
+  $ KAFKA_SSL_CA=ca.pem KAFKA_SASL_MECHANISM=scram-sha-256 KAFKA_SASL_USERNAME=ada \\
+    KAFKA_SASL_PASSWORD_FILE=password.txt spindexer log check --log kafka://kafka.example:9093/spindexer`
