@@ -2,7 +2,17 @@
 
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { cpSync, existsSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { homedir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
@@ -91,6 +101,16 @@ function versionOf(home: string): string {
   return JSON.parse(readFileSync(join(dirname(home), 'package.json'), 'utf8')).version
 }
 
+/** A umask of 077 leaves files that only their owner may read. */
+function openToAll(dir: string): void {
+  chmodSync(dir, 0o755)
+  for (const entry of readdirSync(dir, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name)
+    if (entry.isDirectory()) chmodSync(path, 0o755)
+    else if (entry.isFile()) chmodSync(path, (statSync(path).mode & 0o100) === 0 ? 0o644 : 0o755)
+  }
+}
+
 function copyHome(home: string, copy: string): void {
   makeOpenDir(dirname(copy))
   const partial = `${copy}.${randomBytes(4).toString('hex')}.partial`
@@ -98,8 +118,7 @@ function copyHome(home: string, copy: string): void {
   try {
     cpSync(home, native, { recursive: true, verbatimSymlinks: true })
     hydrateSymlinks(native)
-    // A umask of 077 leaves files that only their owner may read.
-    spawnSync('chmod', ['-R', 'a+rX', partial])
+    openToAll(partial)
     try {
       renameSync(native, copy)
     } catch (error) {

