@@ -154,13 +154,24 @@ async function initialize({ home, data, password, user }: ServerOptions): Promis
     }
     // In a session of its own: Ctrl-C in a terminal is for us.
     const options = { cwd: '/', env: ENVIRONMENT, detached: true, ...user }
-    await run(join(home, 'bin/initdb'), args, options)
+    await run(join(home, 'bin/initdb'), args, options).catch((error: unknown) => {
+      throw explainInitdb(error, data)
+    })
     renameSync(fresh, data)
     syncDir(parent)
   } finally {
     rmSync(passwordFile, { force: true })
     removeAll(fresh)
   }
+}
+
+function explainInitdb(error: unknown, data: string): Error {
+  const { message, stderr } = error as Error & { stderr?: string }
+  const reason = (stderr?.trim() || message).replace(/^initdb: (error: )?/gm, '')
+  const remedy = /could not look up effective user/.test(reason)
+    ? 'give this user a name in /etc/passwd, without which Postgres makes none, or run as another'
+    : 'what it says has to be mended first'
+  return new Error(`Postgres cannot make its data at ${data} (${reason}); ${remedy}`, { cause: error })
 }
 
 function removeAll(path: string): void {

@@ -55,6 +55,7 @@ const npx = (args: readonly string[], how: RunHow) => start(join(bin, 'npx'), ['
 const spindexer = (args: readonly string[], how: RunHow): Promise<string> =>
   run(join(app, 'node_modules/.bin/spindexer'), args, how)
 
+const NAMELESS: User = { uid: 54_321, gid: 54_321 }
 const DEFINITION = {
   type: 'record',
   name: 'tracks',
@@ -183,6 +184,12 @@ describe('npx spindexer run', () => {
       expect([code, stderr]).toEqual([
         1,
         expect.stringMatching(/cannot be used for an embedded Postgres \(EACCES/),
+      ])
+      const nameless = emptyFolder('nameless', NAMELESS)
+      const unknown = await npx(['run'], nameless).ended
+      expect([unknown.code, unknown.stderr]).toEqual([
+        1,
+        expect.stringMatching(/could not look up effective user ID 54321.*\); give this user a name/),
       ])
       const closed = emptyFolder('closed', other)
       chmodSync(closed.cwd, 0o555)
