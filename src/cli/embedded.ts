@@ -2,7 +2,7 @@
 
 import { join, relative } from 'node:path'
 import type { Command } from 'commander'
-import { folderOf, ROOM } from '../embedded/folder.ts'
+import { folderOf, hasFolder, ROOM } from '../embedded/folder.ts'
 import type { Opened } from '../embedded/open.ts'
 import { rememberedUrl } from '../embedded/state.ts'
 import { isPlaceConfigured } from './config.ts'
@@ -30,6 +30,10 @@ export function createEmbeddedDefault(world: World): EmbeddedDefault {
   async function open(command: string): Promise<void> {
     const isNode = command === 'run'
     const { directory, signal } = world
+    if (isNode) {
+      const doing = hasFolder(directory) ? 'using the' : 'making an'
+      out.say(`Nothing is configured: ${doing} embedded Postgres in ./${ROOM}.`)
+    }
     const { openEmbedded } = await import('../embedded/open.ts')
     const opened = await openEmbedded({ directory, command, isNode, signal, say: out.say })
     if (opened.type === 'absent') return
@@ -59,10 +63,7 @@ function nameOf(command: Command): string {
 
 /** The password stays out of terminals and journals: a file has the URL. */
 function introduce(out: Output, directory: string, opened: Opened): void {
-  const made = opened.isNew ? ', made now' : ''
-  const file = relative(directory, opened.urlFile)
-  out.say(`Nothing is configured: using an embedded Postgres in ./${ROOM}${made}.`)
-  out.say(`To look at it:  psql "$(cat ${file})"`)
+  out.say(`To look at it:  psql "$(cat ${relative(directory, opened.urlFile)})"`)
   if (relative(join(directory, ROOM), opened.data).startsWith('..')) {
     out.say(
       `Its data are in ${opened.data}: the user who runs Postgres for root cannot get into this folder.`,

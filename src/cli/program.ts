@@ -67,14 +67,14 @@ export function buildProgram(io: Io): Command {
 
 const OVERVIEW = `
 Settings come from flags, then the environment, then .env in the current directory;
-\`spindexer config\` shows each with its value and where it came from.
+\`spindexer config\` shows each with its value and where it came from. Where neither a
+log nor a database is set, \`spindexer run\` makes a Postgres under .spindexer here, and
+the other commands work on that.
 
 A first round:
-  $ make up                          # Kafka, schema registry and Postgres; writes .env
-  $ spindexer log create
+  $ spindexer run &                  # a whole node, log included; end it with kill %1
   $ spindexer datasets apply examples/catalogue
   $ echo '{"dataset":"tracks","operation":"upsert","data":{"id":"t1","title":"Blue"}}' | spindexer publish -
-  $ spindexer run --until-end
   $ spindexer dump tracks
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.`

@@ -31,8 +31,6 @@ export interface Opened {
   /** A file that holds the URL, for its owner's eyes. */
   readonly urlFile: string
   readonly data: string
-  /** True for the first start of all. */
-  readonly isNew: boolean
   /** The port that it had before, where somebody else has that now; else null. */
   readonly portBefore: number | null
   /** Stops a server that this process started. */
@@ -100,7 +98,7 @@ async function takeTurn(options: OpenOptions, folder: Folder, file: StateFile): 
 function guestOf(folder: Folder, { port, password }: State): Opened {
   const { data, urlFile } = folder
   const url = postgresUrl(port!, password, DATABASE)
-  return { type: 'opened', url, urlFile, data, isNew: false, portBefore: null, close: async () => {} }
+  return { type: 'opened', url, urlFile, data, portBefore: null, close: async () => {} }
 }
 
 interface Mine {
@@ -122,7 +120,6 @@ async function own(options: OpenOptions, { packaged, folder, file, lock }: Mine)
     url: server.url,
     urlFile: folder.urlFile,
     data: folder.data,
-    isNew: found === null && !isForgotten,
     portBefore: server.portBefore,
     async close() {
       try {

@@ -11,7 +11,7 @@ import { type OrderlyStop, type Service, type StartOptions, startService } from 
 import { syncDir } from './state.ts'
 import { postgresUrl } from './url.ts'
 import { giveTo, type User } from './user.ts'
-import type { Watched } from './watchdog.ts'
+import { type Watched, watch } from './watchdog.ts'
 
 const run = promisify(execFile)
 
@@ -144,6 +144,7 @@ async function initialize({ home, data, password, user }: ServerOptions): Promis
   mkdirSync(fresh, { mode: 0o700 })
   giveTo(user, fresh)
   const args = ['-D', fresh, '-U', 'postgres', '--locale=C', '-E', 'UTF8']
+  let release = (): void => {}
   try {
     if (password) {
       writeFileSync(passwordFile, password, { mode: 0o600 })
@@ -154,12 +155,16 @@ async function initialize({ home, data, password, user }: ServerOptions): Promis
     }
     // In a session of its own: Ctrl-C in a terminal is for us.
     const options = { cwd: '/', env: ENVIRONMENT, detached: true, ...user }
-    await run(join(home, 'bin/initdb'), args, options).catch((error: unknown) => {
+    const initdb = run(join(home, 'bin/initdb'), args, options)
+    const identity = identify(initdb.child.pid ?? 0)
+    if (identity) release = watch(identity, { signal: 'KILL' })
+    await initdb.catch((error: unknown) => {
       throw explainInitdb(error, data)
     })
     renameSync(fresh, data)
     syncDir(parent)
   } finally {
+    release()
     rmSync(passwordFile, { force: true })
     removeAll(fresh)
   }

@@ -33,7 +33,7 @@ describe('a folder', () => {
 
   it('has a durable server on 127.0.0.1 alone, with a password, and no file that others may read', async () => {
     const opened = await open(directory)
-    expect(opened).toMatchObject({ isNew: true, portBefore: null })
+    expect(opened.portBefore).toBeNull()
     const rows = await query(
       opened.url,
       `select name, setting from pg_settings where name in
@@ -69,7 +69,7 @@ describe('a folder', () => {
   it('keeps data, port and password, for a command too', async () => {
     const before = rememberedUrl(folder)
     const opened = await open(directory, { command: 'dump', isNode: false })
-    expect(opened).toMatchObject({ url: before, isNew: false, portBefore: null })
+    expect(opened).toMatchObject({ url: before, portBefore: null })
     expect(await query(opened.url, 'select n from kept')).toEqual([{ n: 1 }])
     await opened.close()
   })
@@ -89,7 +89,6 @@ describe('a folder', () => {
   it('whose password was lost gets another', async () => {
     rmSync(join(folder, 'state.json'))
     const opened = await open(directory)
-    expect(opened.isNew).toBe(false)
     expect(await query(opened.url, 'select n from kept')).toEqual([{ n: 1 }])
     await opened.close()
     writeFileSync(join(folder, 'state.json'), '{')
