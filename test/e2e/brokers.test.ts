@@ -14,8 +14,8 @@ import {
   createTestLog,
   createTestNode,
   foldInPython,
+  type KafkaTestLog,
   sha256,
-  type TestLog,
   type TestNode,
 } from './support.ts'
 
@@ -36,9 +36,9 @@ const aliveBrokers = () =>
   cluster.nodes.filter(({ nodeId }) => !gone.has(nodeId)).map(({ address }) => address)
 
 /** Null: a partition has no leader. Undefined: nobody could be asked just now. */
-const askReplicas = (log: TestLog) => replicasOf(aliveBrokers(), log.topic).catch(() => undefined)
+const askReplicas = (log: KafkaTestLog) => replicasOf(aliveBrokers(), log.topic).catch(() => undefined)
 
-async function leaderOf(log: TestLog, partition: number) {
+async function leaderOf(log: KafkaTestLog, partition: number) {
   const found = await waitFor('a leader', async () => {
     const replicas = await askReplicas(log)
     return replicas?.find((one) => one.partition === partition)
@@ -56,7 +56,7 @@ async function restart(nodeId: number) {
   gone.delete(nodeId)
 }
 
-async function inSync(log: TestLog) {
+async function inSync(log: KafkaTestLog) {
   await waitFor('all replicas to be in sync', async () => {
     const replicas = await askReplicas(log)
     return replicas?.every(({ inSync }) => inSync.length === 3)

@@ -17,8 +17,8 @@ import {
   countsOf,
   createTestLog,
   createTestNode,
+  type KafkaTestLog,
   sha256,
-  type TestLog,
   type TestNode,
 } from './support.ts'
 
@@ -31,7 +31,7 @@ const PRELOAD = `--import=${join(ROOT, 'test/support/skewed-clock.ts')}`
 const wrongBy = (ms: number) => ({ NODE_OPTIONS: PRELOAD, TEST_CLOCK_MS: String(ms) })
 
 const dir = temporaryDir()
-let log: TestLog
+let log: KafkaTestLog
 let node: TestNode
 
 beforeAll(async () => {
@@ -55,7 +55,10 @@ async function titleOf(id: string, at: TestNode = node): Promise<string | null> 
   return row?.title ?? null
 }
 
-async function withLog<T>({ brokers, topic }: TestLog, use: (opened: KafkaLog) => Promise<T>): Promise<T> {
+async function withLog<T>(
+  { brokers, topic }: KafkaTestLog,
+  use: (opened: KafkaLog) => Promise<T>,
+): Promise<T> {
   const opened = createKafkaLog({ connection: { brokers: [...brokers] }, topic, onLog: () => {} })
   try {
     return await use(opened)
@@ -65,7 +68,7 @@ async function withLog<T>({ brokers, topic }: TestLog, use: (opened: KafkaLog) =
 }
 
 /** Every mutation in the log whose key begins so, by its number in its session, with its append time. */
-function messagesOf(prefix: string, of: TestLog = log) {
+function messagesOf(prefix: string, of: KafkaTestLog = log) {
   return withLog(of, async (opened) => {
     const { partitions } = await opened.describe()
     const places = partitions.flatMap(({ partition, end }) =>

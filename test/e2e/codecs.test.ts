@@ -10,7 +10,15 @@ import { CODEC_NAMES, type CodecName, codecsOf } from '../log/batch-codecs.ts'
 import { ROOT } from '../support/cli.ts'
 import { kafkaTool } from '../support/kafka-tool.ts'
 import { runPython } from '../support/python.ts'
-import { catchUp, cellsOf, countsOf, createTestLog, createTestNode, sha256, type TestLog } from './support.ts'
+import {
+  catchUp,
+  cellsOf,
+  countsOf,
+  createTestLog,
+  createTestNode,
+  type KafkaTestLog,
+  sha256,
+} from './support.ts'
 
 const MESSAGES = 4_000
 const ROWS = 500
@@ -58,7 +66,11 @@ function messageOf(index: number): Buffer {
 }
 
 /** Kafka's own producer, through the program that sends lines of stdin. */
-async function produceInJava(log: TestLog, codec: CodecName, messages: readonly Buffer[]): Promise<void> {
+async function produceInJava(
+  log: KafkaTestLog,
+  codec: CodecName,
+  messages: readonly Buffer[],
+): Promise<void> {
   const settings = ['batch.size=200000', 'linger.ms=500', 'acks=all'].flatMap((one) => [
     '--command-property',
     one,
@@ -78,7 +90,11 @@ async function produceInJava(log: TestLog, codec: CodecName, messages: readonly 
   if (code !== 0 || /ERROR/.test(words)) throw new Error(`the producer ended with ${code}:\n${words}`)
 }
 
-async function produceInPython(log: TestLog, codec: CodecName, messages: readonly Buffer[]): Promise<void> {
+async function produceInPython(
+  log: KafkaTestLog,
+  codec: CodecName,
+  messages: readonly Buffer[],
+): Promise<void> {
   const input = messages.map((message) => `${message.toString('hex')}\n`).join('')
   const script = join(import.meta.dirname, 'produce.py')
   const { code, stderr } = await runPython(script, [log.brokers.join(','), log.topic, codec], { input })

@@ -73,7 +73,7 @@ export function createLogAt({ url }: LogPlace, ...options: readonly string[]): P
 
 /** A node that follows a log; with a database that it had before. */
 export function nodeAt({ url }: LogPlace, name: string, databaseUrl?: string): Promise<TestNode> {
-  return createTestNode({ brokers: [], topic: '', env: { SPINDEXER_LOG: url } }, name, databaseUrl)
+  return createTestNode({ env: { SPINDEXER_LOG: url } }, name, databaseUrl)
 }
 
 export interface NodeFigures {

@@ -8,7 +8,7 @@ import { appendDefinitions, planDefinitions, readDefinitions } from '../../src/w
 import { type CliResult, runCli } from '../support/cli.ts'
 import { temporaryDir } from '../support/services.ts'
 import { definedBy, expectEqual, nullable, openLog, refusedOf, schemaOf } from './definitions-support.ts'
-import { catchUp, createTestLog, createTestNode, type TestLog } from './support.ts'
+import { catchUp, createTestLog, createTestNode, type KafkaTestLog } from './support.ts'
 
 const ROUNDS = 2
 const TYPES = ['string', 'long', 'double'] as const
@@ -92,12 +92,15 @@ it('one whose definitions are in the log already when it finds that another came
   }
 }, 120_000)
 
-async function logIdOf({ env }: TestLog): Promise<string> {
+async function logIdOf({ env }: KafkaTestLog): Promise<string> {
   const { stdout } = await runCli(['log', 'check', '--json'], { env })
   return JSON.parse(stdout).logId
 }
 
-async function apply({ env }: TestLog, schemas: readonly { readonly name: string }[]): Promise<CliResult> {
+async function apply(
+  { env }: KafkaTestLog,
+  schemas: readonly { readonly name: string }[],
+): Promise<CliResult> {
   const dir = temporaryDir()
   mkdirSync(dir.path, { recursive: true })
   for (const schema of schemas) writeFileSync(join(dir.path, `${schema.name}.avsc`), JSON.stringify(schema))

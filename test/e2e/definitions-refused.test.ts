@@ -22,7 +22,7 @@ import {
   statusOf,
   upsert,
 } from './definitions-support.ts'
-import { catchUp, createTestLog, createTestNode, type TestLog, type TestNode } from './support.ts'
+import { catchUp, createTestLog, createTestNode, type KafkaTestLog, type TestNode } from './support.ts'
 
 const endings: (() => Promise<void> | void)[] = []
 afterEach(async () => {
@@ -194,7 +194,7 @@ it('what says nothing new appends nothing; put into the log by hand it touches n
 }, 300_000)
 
 async function apply(
-  { env }: TestLog,
+  { env }: KafkaTestLog,
   schema: unknown,
   more: { readonly env?: Readonly<Record<string, string>>; readonly flags?: readonly string[] } = {},
 ) {

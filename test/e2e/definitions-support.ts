@@ -13,10 +13,10 @@ import { createKafkaLog, type KafkaLog } from '../../src/log/kafka/log.ts'
 import type { NewRecord } from '../../src/log/log.ts'
 import { cli } from '../support/cli.ts'
 import { waitFor } from '../support/wait.ts'
-import { cellsOf, foldInPython, sha256, type TestLog, type TestNode } from './support.ts'
+import { cellsOf, foldInPython, type KafkaTestLog, sha256, type TestNode } from './support.ts'
 
 /** The log's port; whoever opens it closes it. */
-export function openLog({ brokers, topic }: TestLog): KafkaLog {
+export function openLog({ brokers, topic }: KafkaTestLog): KafkaLog {
   return createKafkaLog({ connection: { brokers }, topic, onLog: () => {} })
 }
 
@@ -91,7 +91,7 @@ export async function awaitDefinitions(node: TestNode, log: KafkaLog): Promise<v
 }
 
 /** The nodes hold the same cells and definitions, and the cells are those of the fold in Python. */
-export async function expectEqual(log: TestLog, nodes: readonly TestNode[]): Promise<void> {
+export async function expectEqual(log: KafkaTestLog, nodes: readonly TestNode[]): Promise<void> {
   const python = sha256(await foldInPython(log))
   const [first] = nodes
   for (const node of nodes) {

@@ -22,8 +22,8 @@ import {
   createTestLog,
   createTestNode,
   foldInPython,
+  type KafkaTestLog,
   sha256,
-  type TestLog,
 } from './support.ts'
 
 const dir = temporaryDir()
@@ -102,7 +102,7 @@ const toPython = (lines: readonly Line[]) =>
 const everyRow = (line: (row: number) => Line) => Array.from({ length: ROWS }, (_, row) => line(row))
 
 async function writeInPython(
-  log: TestLog,
+  log: KafkaTestLog,
   lines: readonly Line[],
   flags: readonly string[] = [],
 ): Promise<void> {
@@ -110,10 +110,10 @@ async function writeInPython(
   const written = await runPython('write_topic.py', args, { input: toPython(lines).join('\n') })
   expect(written.code, written.stderr).toBe(0)
 }
-const writeOurs = (log: TestLog, lines: readonly Line[], env = {}) =>
+const writeOurs = (log: KafkaTestLog, lines: readonly Line[], env = {}) =>
   cli(['publish', '-'], { env: { ...log.env, ...env }, input: toOurs(lines).join('\n') })
 
-async function withLog<T>(log: TestLog, use: (opened: KafkaLog) => Promise<T>): Promise<T> {
+async function withLog<T>(log: KafkaTestLog, use: (opened: KafkaLog) => Promise<T>): Promise<T> {
   const opened = createKafkaLog({
     connection: { brokers: [...log.brokers] },
     topic: log.topic,
@@ -127,7 +127,7 @@ async function withLog<T>(log: TestLog, use: (opened: KafkaLog) => Promise<T>): 
 }
 
 /** By row, the partitions in which messages of it stand; by framing, how many there are. */
-function placesOf(log: TestLog) {
+function placesOf(log: KafkaTestLog) {
   return withLog(log, async (opened) => {
     const { partitions } = await opened.describe()
     const pointers = partitions.flatMap(({ partition, end }) =>

@@ -15,8 +15,8 @@ import {
   countsOf,
   createTestLog,
   createTestNode,
+  type KafkaTestLog,
   sha256,
-  type TestLog,
   type TestNode,
 } from './support.ts'
 
@@ -32,7 +32,7 @@ interface Sent {
   readonly count: number
 }
 
-let log: TestLog
+let log: KafkaTestLog
 let node: TestNode
 let worker: RunningCli
 let peakBytes = 0

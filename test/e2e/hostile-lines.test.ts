@@ -8,12 +8,12 @@ import { DEFINITIONS } from '../../src/codec/record.ts'
 import { createKafkaLog } from '../../src/log/kafka/log.ts'
 import { type CliResult, runCli } from '../support/cli.ts'
 import { BAD_LINES, LINE_DEFINITIONS, lineOf } from '../writer/hostile-lines.ts'
-import { createTestLog, type TestLog } from './support.ts'
+import { createTestLog, type KafkaTestLog } from './support.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'spindexer-lines-'))
 const GOOD = lineOf('"plays":1')
 const NEWLINE = Buffer.from('\n')
-let log: TestLog
+let log: KafkaTestLog
 
 beforeAll(async () => {
   log = await createTestLog('lines', { partitions: 3 })

@@ -19,7 +19,16 @@ import {
 } from '../support/kafka-proxy.ts'
 import { announceSeed } from '../support/seed.ts'
 import { temporaryDir, uniqueTopic } from '../support/services.ts'
-import { catchUp, cellsOf, countsOf, createTestNode, foldInPython, sha256, type TestLog } from './support.ts'
+import {
+  catchUp,
+  cellsOf,
+  countsOf,
+  createTestNode,
+  foldInPython,
+  type KafkaTestLog,
+  kafkaTestLog,
+  sha256,
+} from './support.ts'
 
 const seed = announceSeed('test/e2e/interrupted.test.ts')
 const dir = temporaryDir()
@@ -35,13 +44,8 @@ afterAll(async () => {
 })
 
 /** Addresses of a log: through the proxy, where commands are killed, and past it. */
-function addressesOf(topic: string): { proxied: TestLog; direct: TestLog } {
-  const at = (brokers: readonly string[]): TestLog => ({
-    brokers,
-    topic,
-    env: { SPINDEXER_LOG: `kafka://${brokers.join(',')}/${topic}` },
-  })
-  return { proxied: at(kafka.brokers), direct: at(kafka.broker.brokers) }
+function addressesOf(topic: string): { proxied: KafkaTestLog; direct: KafkaTestLog } {
+  return { proxied: kafkaTestLog(kafka.brokers, topic), direct: kafkaTestLog(kafka.broker.brokers, topic) }
 }
 
 /** Runs a command until its request number `nth` (from 1) of these kinds; kills it before that arrives, or behind it. */
@@ -65,7 +69,7 @@ async function killAt(
   if (fate === 'cut answer') await sleep(200)
 }
 
-async function describe(log: TestLog): Promise<LogDescription> {
+async function describe(log: KafkaTestLog): Promise<LogDescription> {
   const handle = createKafkaLog({ connection: { brokers: log.brokers }, topic: log.topic, onLog: () => {} })
   try {
     return await handle.describe()
@@ -75,7 +79,7 @@ async function describe(log: TestLog): Promise<LogDescription> {
 }
 
 /** The log is whole, and nothing but one genesis is in each of its partitions. */
-async function expectBare(log: TestLog, logId: string | null) {
+async function expectBare(log: KafkaTestLog, logId: string | null) {
   const description = await describe(log)
   const states = [...description.partitions, description.definitions!]
   expect(states.map(({ end }) => end)).toEqual(states.map(() => 1n))

@@ -12,11 +12,18 @@ import { createStamp, type Origin, stampToTime } from '../../src/crdt/stamp.ts'
 import { cli } from '../support/cli.ts'
 import { program } from '../support/containers/run.ts'
 import { registry, temporaryDir } from '../support/services.ts'
-import { catchUp, countsOf, createTestLog, createTestNode, type TestLog, type TestNode } from './support.ts'
+import {
+  catchUp,
+  countsOf,
+  createTestLog,
+  createTestNode,
+  type KafkaTestLog,
+  type TestNode,
+} from './support.ts'
 
 const KEY = '["tracks","Blü \\"1\\""]'
 const dir = temporaryDir()
-let log: TestLog
+let log: KafkaTestLog
 let node: TestNode
 
 beforeAll(async () => {

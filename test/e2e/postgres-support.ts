@@ -11,14 +11,14 @@ import {
   createTestLog,
   createTestNode,
   foldInPython,
+  type KafkaTestLog,
   query,
   sha256,
-  type TestLog,
   type TestNode,
 } from './support.ts'
 
 export interface Bench {
-  readonly log: TestLog
+  readonly log: KafkaTestLog
   /** As superuser, in the database `postgres`. */
   admin(sql: string): Promise<Record<string, string>[]>
   /** The node as its superuser sees it, past any proxy. */
@@ -117,7 +117,7 @@ export async function endNode(running: RunningCli): Promise<void> {
 }
 
 /** The node's state and counts are those of a calm node that reads the log from its start, and of the fold in Python. */
-export async function expectEqualToCalm(log: TestLog, node: TestNode): Promise<void> {
+export async function expectEqualToCalm(log: KafkaTestLog, node: TestNode): Promise<void> {
   await catchUp(node)
   const calm = await createTestNode(log, 'calm')
   await catchUp(calm)

@@ -14,7 +14,7 @@ import {
   createTestLog,
   createTestNode,
   foldInPython,
-  type TestLog,
+  type KafkaTestLog,
   type TestNode,
 } from './support.ts'
 
@@ -27,7 +27,7 @@ afterEach(async () => {
   await Promise.all(nodes.splice(0).map((node) => node.drop()))
 })
 
-async function newNode(log: TestLog, name: string): Promise<TestNode> {
+async function newNode(log: KafkaTestLog, name: string): Promise<TestNode> {
   const node = await createTestNode(log, name)
   nodes.push(node)
   return node

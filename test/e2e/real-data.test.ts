@@ -10,9 +10,10 @@ import {
   catchUp,
   cellsOf,
   countsOf,
-  createTestLog,
+  createLogOfKind,
   createTestNode,
   foldInPython,
+  LOG_KINDS,
   realDataFolder,
   sha256,
 } from './support.ts'
@@ -45,9 +46,9 @@ if (folder === null) {
     return (name.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8').trimEnd().split('\n')
   }
 
-  describe('real data', () => {
+  describe.each(LOG_KINDS)('real data, on a log in %s', (kind) => {
     it('comes out as it went in, and is the same twice, replayed, shuffled, over 6 partitions and 1', async () => {
-      const log = await createTestLog('real', { partitions: 6, datasets: 'examples/music' })
+      const log = await createLogOfKind(kind, 'real', { partitions: 6, datasets: 'examples/music' })
       const node = await createTestNode(log, 'real')
       const importAll = async () => {
         for (const dataset of Object.keys(FILES)) {
@@ -91,7 +92,10 @@ if (folder === null) {
 
       // Shuffled, as JSON lines, into another log of one partition.
       const dir = temporaryDir()
-      const single = await createTestLog('real-shuffled', { partitions: 1, datasets: 'examples/music' })
+      const single = await createLogOfKind(kind, 'real-shuffled', {
+        partitions: 1,
+        datasets: 'examples/music',
+      })
       const shuffledNode = await createTestNode(single, 'shuffled')
       const file = join(dir.path, 'shuffled.jsonl')
       writeFileSync(file, shuffledLines(readLines).join('\n'))
@@ -118,7 +122,7 @@ if (folder === null) {
         [seeds, factories],
         [factories, seeds],
       ]) {
-        const log = await createTestLog('seeds', { partitions: 3, datasets: 'examples/music' })
+        const log = await createLogOfKind(kind, 'seeds', { partitions: 3, datasets: 'examples/music' })
         const node = await createTestNode(log, 'seeds')
         await cli(order[0]!, { env: log.env })
         await catchUp(node)

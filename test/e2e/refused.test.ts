@@ -5,7 +5,7 @@ import { alterTopic, withAdmin } from '../log/kafka-admin.ts'
 import { cli, runCli } from '../support/cli.ts'
 import { waitFor } from '../support/wait.ts'
 import { publishGenerated } from './load.ts'
-import { catchUp, cellsOf, createTestLog, createTestNode, type TestLog } from './support.ts'
+import { catchUp, cellsOf, createTestLog, createTestNode, type KafkaTestLog } from './support.ts'
 
 async function expectRefused(env: Readonly<Record<string, string>>, args: readonly string[], words: RegExp) {
   const { code, stderr, stdout } = await runCli(args, {
@@ -16,7 +16,7 @@ async function expectRefused(env: Readonly<Record<string, string>>, args: readon
   expect(code).toBe(1)
 }
 
-async function createFilled(name: string): Promise<TestLog> {
+async function createFilled(name: string): Promise<KafkaTestLog> {
   const log = await createTestLog(name, { partitions: 2, datasets: 'examples/catalogue' })
   await publishGenerated(log, 'writer', 1, 500)
   return log

@@ -11,8 +11,8 @@ import {
   createTestLog,
   createTestNode,
   foldInPython,
+  type KafkaTestLog,
   sha256,
-  type TestLog,
 } from './support.ts'
 
 const dir = temporaryDir()
@@ -27,14 +27,14 @@ afterAll(async () => {
   dir.remove()
 })
 
-const publish = (log: TestLog, id: string) =>
+const publish = (log: KafkaTestLog, id: string) =>
   runCli(['publish', '-'], {
     env: { ...log.env, SCHEMA_REGISTRY_URL: registry.url },
     input: `{"dataset":"tracks","operation":"upsert","data":{"id":"${id}","plays":1}}\n`,
   })
 
 /** The schema ids in the framing of a partition's records, in order. */
-async function idsOf(log: TestLog, count: number): Promise<number[]> {
+async function idsOf(log: KafkaTestLog, count: number): Promise<number[]> {
   const handle = createKafkaLog({ connection: { brokers: log.brokers }, topic: log.topic, onLog: () => {} })
   try {
     const places = Array.from({ length: count }, (_, i) => ({ partition: 0, offset: BigInt(i + 1) }))

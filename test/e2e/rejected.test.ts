@@ -21,8 +21,8 @@ import {
   createTestLog,
   createTestNode,
   foldInPython,
+  type KafkaTestLog,
   sha256,
-  type TestLog,
   type TestNode,
 } from './support.ts'
 
@@ -105,7 +105,7 @@ const LINES = [
 ]
 
 /** Where the one message of a key is, as the node says it. */
-async function placeOf({ brokers, topic }: TestLog, key: string): Promise<string> {
+async function placeOf({ brokers, topic }: KafkaTestLog, key: string): Promise<string> {
   const log = createKafkaLog({ connection: { brokers }, topic, onLog: () => {} })
   try {
     const { partitions } = await log.describe()
@@ -152,7 +152,7 @@ async function run(node: TestNode): Promise<string> {
   }
 }
 
-let log: TestLog
+let log: KafkaTestLog
 let expected: string
 let unlucky: string
 const nodes = new Map<string, TestNode>()

@@ -1,7 +1,7 @@
 // A calm day: two writers at ten changes a second, one live node, no faults. Nothing is lost, nothing goes back.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { below, createRandom, one, type Random } from '../sim/world.ts'
 import { type RunningCli, startCli } from '../support/cli.ts'
 import { anyText } from '../support/edges.ts'
@@ -11,9 +11,10 @@ import { waitFor } from '../support/wait.ts'
 import {
   cellsOf,
   countsOf,
-  createTestLog,
+  createLogOfKind,
   createTestNode,
   foldInPython,
+  LOG_KINDS,
   sha256,
   type TestNode,
 } from './support.ts'
@@ -71,53 +72,55 @@ async function look(node: TestNode, seen: Map<string, bigint>): Promise<void> {
   }
 }
 
-it(
-  `${SECONDS} seconds of two writers and a live node`,
-  async () => {
-    const seed = announceSeed('test/e2e/steady.test.ts')
-    const random = createRandom(seed)
-    const log = await createTestLog('steady', { partitions: 3, datasets: 'examples/catalogue' })
-    const node = await createTestNode(log, 'steady')
-    const live = startCli(['run'], { env: node.env })
-    const writers = ['a', 'b'].map((name): Writer => {
-      const running = startCli(['publish', '-'], { env: log.env, keepStdin: true })
-      return { name, running, rows: new Map(), lines: 0 }
-    })
-    try {
-      await waitFor('the node to run', () => live.stderr().includes('Took 2 definitions'))
-      const seen = new Map<string, bigint>()
-      for (let tick = 0; tick < (SECONDS * 1_000) / EVERY_MS; tick++) {
-        for (const writer of writers) write(writer, random)
-        if (tick % 10 === 0) await look(node, seen)
-        await sleep(below(random, 2 * EVERY_MS))
+describe.each(LOG_KINDS)('on a log in %s', (kind) => {
+  it(
+    `${SECONDS} seconds of two writers and a live node`,
+    async () => {
+      const seed = announceSeed('test/e2e/steady.test.ts')
+      const random = createRandom(seed)
+      const log = await createLogOfKind(kind, 'steady', { partitions: 3, datasets: 'examples/catalogue' })
+      const node = await createTestNode(log, 'steady')
+      const live = startCli(['run'], { env: node.env })
+      const writers = ['a', 'b'].map((name): Writer => {
+        const running = startCli(['publish', '-'], { env: log.env, keepStdin: true })
+        return { name, running, rows: new Map(), lines: 0 }
+      })
+      try {
+        await waitFor('the node to run', () => live.stderr().includes('Took 2 definitions'))
+        const seen = new Map<string, bigint>()
+        for (let tick = 0; tick < (SECONDS * 1_000) / EVERY_MS; tick++) {
+          for (const writer of writers) write(writer, random)
+          if (tick % 10 === 0) await look(node, seen)
+          await sleep(below(random, 2 * EVERY_MS))
+        }
+        for (const { running } of writers) running.child.stdin.end()
+        for (const { running } of writers) {
+          const { code, stderr } = await running.ended
+          expect(code, stderr).toBe(0)
+        }
+        const lines = BigInt(writers.reduce((sum, writer) => sum + writer.lines, 0))
+        await waitFor('the node to have them all', async () => (await countsOf(node)).merged! >= lines)
+        expect(await countsOf(node)).toEqual({ consumed: lines, merged: lines, parked: 0n, quarantined: 0n })
+        await look(node, seen)
+        live.kill('SIGTERM')
+        expect((await live.ended).code).toBe(0)
+        for (const { rows, name } of writers) {
+          const held = await node.query(
+            `select id, title, plays from data.tracks where id like $1 order by id collate "C"`,
+            [`${name}-%`],
+          )
+          const expected = [...rows]
+            .filter(([, row]) => row.exists)
+            .map(([id, { title, plays }]) => ({ id, title, plays }))
+          expect(held).toEqual(expected.sort((x, y) => (x.id < y.id ? -1 : 1)))
+        }
+        expect(sha256(await cellsOf(node))).toBe(sha256(await foldInPython(log)))
+      } finally {
+        for (const { running } of writers) running.kill('SIGKILL')
+        live.kill('SIGKILL')
       }
-      for (const { running } of writers) running.child.stdin.end()
-      for (const { running } of writers) {
-        const { code, stderr } = await running.ended
-        expect(code, stderr).toBe(0)
-      }
-      const lines = BigInt(writers.reduce((sum, writer) => sum + writer.lines, 0))
-      await waitFor('the node to have them all', async () => (await countsOf(node)).merged! >= lines)
-      expect(await countsOf(node)).toEqual({ consumed: lines, merged: lines, parked: 0n, quarantined: 0n })
-      await look(node, seen)
-      live.kill('SIGTERM')
-      expect((await live.ended).code).toBe(0)
-      for (const { rows, name } of writers) {
-        const held = await node.query(
-          `select id, title, plays from data.tracks where id like $1 order by id collate "C"`,
-          [`${name}-%`],
-        )
-        const expected = [...rows]
-          .filter(([, row]) => row.exists)
-          .map(([id, { title, plays }]) => ({ id, title, plays }))
-        expect(held).toEqual(expected.sort((x, y) => (x.id < y.id ? -1 : 1)))
-      }
-      expect(sha256(await cellsOf(node))).toBe(sha256(await foldInPython(log)))
-    } finally {
-      for (const { running } of writers) running.kill('SIGKILL')
-      live.kill('SIGKILL')
-    }
-    await node.drop()
-  },
-  SECONDS * 1_000 + 300_000,
-)
+      await node.drop()
+    },
+    SECONDS * 1_000 + 300_000,
+  )
+})

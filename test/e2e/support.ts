@@ -4,30 +4,106 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
+import { createKafkaLog } from '../../src/log/kafka/log.ts'
+import type { Appended, KeptLog, NewRecord } from '../../src/log/log.ts'
+import { createPostgresLog } from '../../src/log/postgres/log.ts'
+import { makePostgresLog } from '../../src/log/postgres/make.ts'
 import { cli, ROOT } from '../support/cli.ts'
 import { runPython } from '../support/python.ts'
 import { createDatabase, kafka, uniqueTopic } from '../support/services.ts'
 
+export const LOG_KINDS = ['kafka', 'postgres'] as const
+export type LogKind = (typeof LOG_KINDS)[number]
+
 export interface TestLog {
-  readonly brokers: readonly string[]
-  readonly topic: string
+  readonly kind: LogKind
   /** What every command on this log needs. */
   readonly env: Readonly<Record<string, string>>
+  /** A handle on it for what no command does; the test closes it. */
+  open(): KeptLog
+}
+
+export interface KafkaTestLog extends TestLog {
+  readonly kind: 'kafka'
+  readonly brokers: readonly string[]
+  readonly topic: string
+}
+
+export interface PostgresTestLog extends TestLog {
+  readonly kind: 'postgres'
+  /** Of the log's database. */
+  readonly url: string
+}
+
+interface LogOptions {
+  readonly partitions: number
+  /** A folder of definitions to apply. */
+  readonly datasets?: string
+  readonly maxClockAheadMs?: number
 }
 
 /** A new log on the shared Kafka (or on `brokers`), with the definitions of a folder applied. */
 export async function createTestLog(
   name: string,
-  options: { partitions: number; datasets?: string; brokers?: readonly string[]; maxClockAheadMs?: number },
-): Promise<TestLog> {
+  options: LogOptions & { readonly brokers?: readonly string[] },
+): Promise<KafkaTestLog> {
   const brokers = options.brokers ?? (await kafka()).brokers
   const topic = uniqueTopic(name)
   const env = { SPINDEXER_LOG: `kafka://${brokers.join(',')}/${topic}` }
-  const ahead =
-    options.maxClockAheadMs === undefined ? [] : ['--max-clock-ahead', `${options.maxClockAheadMs}`]
-  await cli(['log', 'create', '--partitions', String(options.partitions), ...ahead], { env })
-  if (options.datasets !== undefined) await cli(['datasets', 'apply', join(ROOT, options.datasets)], { env })
-  return { brokers, topic, env }
+  await makeLog(env, options)
+  return kafkaTestLog(brokers, topic)
+}
+
+/** The log in a topic that is there already. */
+export function kafkaTestLog(brokers: readonly string[], topic: string): KafkaTestLog {
+  const env = { SPINDEXER_LOG: `kafka://${brokers.join(',')}/${topic}` }
+  const open = () => createKafkaLog({ connection: { brokers }, topic, onLog: () => {} })
+  return { kind: 'kafka', brokers, topic, env, open }
+}
+
+/** A new log in a database of its own of the shared Postgres 18 (or in the database at `url`). */
+export async function createPostgresTestLog(
+  name: string,
+  options: LogOptions & { readonly url?: string },
+): Promise<PostgresTestLog> {
+  const url = options.url ?? (await createDatabase(18, name)).url
+  const log = postgresTestLog(url)
+  await makeLog(log.env, options)
+  return log
+}
+
+/** The same without genesis. */
+export async function emptyPostgresLog(name: string, partitions: number): Promise<PostgresTestLog> {
+  const { url } = await createDatabase(18, name)
+  const made = await makePostgresLog({ connectionString: url, partitions, usualPartitions: 1 })
+  if (made.type !== 'created') throw new Error(JSON.stringify(made))
+  return postgresTestLog(url)
+}
+
+function postgresTestLog(url: string): PostgresTestLog {
+  const open = () => createPostgresLog({ connectionString: url, onLog: () => {} })
+  return { kind: 'postgres', url, env: { SPINDEXER_LOG: url }, open }
+}
+
+/** Either: for the tests that say the same of both. */
+export function createLogOfKind(kind: LogKind, name: string, options: LogOptions): Promise<TestLog> {
+  return kind === 'kafka' ? createTestLog(name, options) : createPostgresTestLog(name, options)
+}
+
+async function makeLog(env: TestLog['env'], { partitions, datasets, maxClockAheadMs }: LogOptions) {
+  const ahead = maxClockAheadMs === undefined ? [] : ['--max-clock-ahead', `${maxClockAheadMs}`]
+  await cli(['log', 'create', '--partitions', String(partitions), ...ahead], { env })
+  if (datasets !== undefined) await cli(['datasets', 'apply', join(ROOT, datasets)], { env })
+}
+
+/** Appends records as they are, as a writer that nothing holds to any rule; answers with their places. */
+export async function appendRaw(log: TestLog, records: readonly NewRecord[]): Promise<readonly Appended[]> {
+  const handle = log.open()
+  try {
+    return await handle.append(records)
+  } finally {
+    await handle.close()
+  }
 }
 
 export interface TestNode {
@@ -38,7 +114,11 @@ export interface TestNode {
 }
 
 /** A node that has not run yet: an empty database of its own (Postgres 18, or `url` for one that the test owns). */
-export async function createTestNode(log: TestLog, name = 'node', url?: string): Promise<TestNode> {
+export async function createTestNode(
+  log: Pick<TestLog, 'env'>,
+  name = 'node',
+  url?: string,
+): Promise<TestNode> {
   const database = url === undefined ? await createDatabase(18, name) : { url, drop: async () => {} }
   return {
     env: { ...log.env, DATABASE_URL: database.url },
@@ -78,12 +158,33 @@ export function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex')
 }
 
-/** The state by the second implementation, in Python, from the topic itself. */
-export async function foldInPython(log: TestLog): Promise<string> {
-  const args = ['--brokers', log.brokers.join(','), '--topic', log.topic]
-  const { code, stdout, stderr } = await runPython(join(ROOT, 'examples/python/fold_topic.py'), args)
-  if (code !== 0) throw new Error(`fold_topic.py ended with ${code}:\n${stderr}`)
+/**
+ * The state by the second implementation, in Python, from the topic itself, or from the records that SQL says there
+ * are. With `verdicts` it also writes what became of each record to that file.
+ */
+export async function foldInPython(log: TestLog, verdicts?: string): Promise<string> {
+  const args = verdicts === undefined ? [] : ['--verdicts', verdicts]
+  const { code, stdout, stderr } = isKafka(log)
+    ? await runPython('fold_topic.py', ['--brokers', log.brokers.join(','), '--topic', log.topic, ...args])
+    : await runPython('fold_records.py', args, { input: await recordLines(log) })
+  if (code !== 0) throw new Error(`the fold in Python ended with ${code}:\n${stderr}`)
   return stdout
+}
+
+export function isKafka(log: TestLog): log is KafkaTestLog {
+  return log.kind === 'kafka'
+}
+
+const RECORD_LINES = `
+select json_build_object('partition', partition, 'offset', "offset", 'append_ms', append_ms,
+  'value', translate(encode(value, 'base64'), e'\\n', ''),
+  'headers', translate(encode(headers, 'base64'), e'\\n', '')) as line
+from spindexer_log.records order by partition, "offset"`
+
+/** Every record of a log in Postgres as `fold_records.py` takes it: by SQL alone, past our own reader. */
+async function recordLines(log: TestLog): Promise<string> {
+  const rows = await query((log as PostgresTestLog).url, RECORD_LINES)
+  return rows.map(({ line }) => `${JSON.stringify(line)}\n`).join('')
 }
 
 /** By partition, the counters of a node; their sum rule is checked here too. */

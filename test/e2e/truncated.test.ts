@@ -13,7 +13,7 @@ import {
   countsOf,
   createTestLog,
   createTestNode,
-  type TestLog,
+  type KafkaTestLog,
   type TestNode,
 } from './support.ts'
 
@@ -31,14 +31,14 @@ afterAll(async () => {
 
 const COUNT = 1_000
 
-async function createFilled(name: string): Promise<TestLog> {
+async function createFilled(name: string): Promise<KafkaTestLog> {
   const options = { partitions: 1, datasets: 'examples/catalogue', brokers: broker.brokers }
   const log = await createTestLog(name, options)
   await publishGenerated(log, 'writer', 1, COUNT)
   return log
 }
 
-async function startLive(log: TestLog, name: string, count: number) {
+async function startLive(log: KafkaTestLog, name: string, count: number) {
   const node = await createTestNode(log, name)
   const running = startCli(['run'], { env: node.env })
   await waitFor('the node to catch up', async () => {

@@ -17,8 +17,8 @@ import {
   countsOf,
   createTestLog,
   createTestNode,
+  type KafkaTestLog,
   sha256,
-  type TestLog,
   type TestNode,
 } from './support.ts'
 
@@ -106,7 +106,7 @@ it('two workers divide the partitions between them, and each commits its share',
 }, 200_000)
 
 interface Bench {
-  readonly log: TestLog
+  readonly log: KafkaTestLog
   /** Migrated, with its moves noted. */
   readonly node: TestNode
   readonly edits: Edits
@@ -166,7 +166,7 @@ async function haveAll(node: TestNode, edits: Edits, crew: Crew): Promise<void> 
 }
 
 /** The state and the counts are those of the fold in memory, and of a node that reads the log alone from its start. */
-async function expectExact(log: TestLog, node: TestNode, edits: Edits): Promise<void> {
+async function expectExact(log: KafkaTestLog, node: TestNode, edits: Edits): Promise<void> {
   expect(await countsOf(node)).toEqual(edits.counts())
   expectTiled(await movesOf(node), edits.counts().consumed)
   const cells = await cellsOf(node)

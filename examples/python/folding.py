@@ -1,0 +1,139 @@
+"""Folds the records of a whole log in memory, whatever they were read from."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TextIO
+
+from spindexer_format.control import integer_of, parse_control
+from spindexer_format.definitions import Catalogue
+from spindexer_format.dump import dump_cells, fingerprint
+from spindexer_format.merge import State, merge
+from spindexer_format.refusal import Refused
+from spindexer_format.verdict import Log, Record, Verdict, judge
+
+RULES = 1
+
+Note = Callable[[Record, Verdict], None]
+
+
+def fold_to_stdout(
+    definitions: Iterable[Record], data: Iterable[Record], verdicts: Path | None
+) -> None:
+    """Prints the cells on stdout, the counts and the fingerprint on stderr; `verdicts` is a file that says of each
+    record what became of it and why.
+    """
+    if verdicts is None:
+        _fold(definitions, data, _ignore)
+    else:
+        with verdicts.open("w", encoding="utf-8", newline="\n") as file:
+            _fold(definitions, data, lambda *judged: _write_verdict(file, *judged))
+
+
+def _fold(definitions: Iterable[Record], data: Iterable[Record], note: Note) -> None:
+    """All mutations are judged under the definitions as they are now: what a node judged under earlier ones it has
+    judged again since, so the outcome is the same. `note` is told of every record.
+    """
+    log, catalogue, refused = _read_definitions(definitions, note)
+    state: State = {}
+    counts: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    for record in data:
+        if record.offset == 0:
+            _check_genesis(record, log)
+        verdict = judge(record, log, catalogue)
+        note(record, verdict)
+        if verdict.kind == "merge" and verdict.mutation is not None:
+            merge(state, verdict.mutation)
+        elif verdict.kind != "control":
+            reasons[f"{verdict.kind}: {verdict.reason} ({verdict.detail})"] += 1
+        counts[verdict.kind] += 1
+    lines = list(dump_cells(state, catalogue))
+    sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
+    for line in lines:
+        sys.stdout.write(line + "\n")
+    _summarize(counts, refused, reasons, fingerprint(lines))
+
+
+def _ignore(_record: Record, _verdict: Verdict) -> None:
+    pass
+
+
+def _write_verdict(file: TextIO, record: Record, verdict: Verdict) -> None:
+    line = {
+        "partition": record.partition,
+        "offset": record.offset,
+        "verdict": verdict.kind,
+        "reason": verdict.reason,
+    }
+    file.write(json.dumps(line) + "\n")
+
+
+def _summarize(counts: Counter[str], refused: int, reasons: Counter[str], state: str) -> None:
+    consumed = counts["merge"] + counts["parked"] + counts["quarantined"]
+    print(f"consumed {consumed}", file=sys.stderr)
+    print(f"merged {counts['merge']}", file=sys.stderr)
+    print(f"parked {counts['parked']}", file=sys.stderr)
+    print(f"quarantined {counts['quarantined']}", file=sys.stderr)
+    print(f"controls {counts['control']}", file=sys.stderr)
+    print(f"definitions set aside {refused}", file=sys.stderr)
+    print(f"fingerprint {state}", file=sys.stderr)
+    for reason, count in reasons.most_common(10):
+        print(f"  {count} {reason}"[:200], file=sys.stderr)
+
+
+def _read_definitions(records: Iterable[Record], note: Note) -> tuple[Log, Catalogue, int]:
+    """The log as its genesis names it, the definitions folded, and how many of them were set aside."""
+    log: Log | None = None
+    catalogue = Catalogue()
+    refused = 0
+    for record in records:
+        if log is None:
+            log = _read_genesis(record)
+        verdict = _define(record, log, catalogue)
+        note(record, verdict)
+        if verdict.kind != "control":
+            refused += 1
+    if log is None:
+        raise Refused("the definitions are empty: no genesis record at offset 0")
+    return log, catalogue, refused
+
+
+def _define(record: Record, log: Log, catalogue: Catalogue) -> Verdict:
+    """What becomes of a record of the definitions; one that is refused is set aside like a quarantined message."""
+    verdict = judge(record, log, catalogue)
+    if verdict.kind != "control":
+        return verdict
+    control = parse_control(record.value or b"")
+    if control["kind"] == "dataset":
+        try:
+            catalogue.take(control["schema"])
+        except Refused as refusal:
+            return Verdict("quarantined", refusal.reason or "bad-definition", str(refusal))
+    return verdict
+
+
+def _read_genesis(record: Record) -> Log:
+    where = f"partition {record.partition}, offset {record.offset}"
+    if record.offset != 0 or not record.stamped_by_log:
+        raise Refused(f"{where}: no genesis record at offset 0 with the log's own time")
+    try:
+        genesis = parse_control(record.value or b"")
+    except Refused as refusal:
+        raise Refused(f"{where}: no genesis record ({refusal})") from None
+    if genesis["kind"] != "genesis":
+        raise Refused(f"{where}: no genesis record but {genesis['kind']}")
+    if integer_of(genesis["partition"]) != record.partition:
+        raise Refused(f"{where}: the genesis record of another partition")
+    if integer_of(genesis["rules"]) != RULES:
+        raise Refused(f"{where}: this program knows the rules {RULES}, not those of this log")
+    if genesis["admins"]:
+        raise Refused(f"{where}: this program does not know logs with admins")
+    return Log(genesis["logId"], integer_of(genesis["maxClockAhead"]) or 0)
+
+
+def _check_genesis(record: Record, log: Log) -> None:
+    if _read_genesis(record) != log:
+        raise Refused(f"partition {record.partition}: the genesis of another log than the definitions'")
