@@ -173,7 +173,6 @@ export function addMetricsRoutes(app: FastifyInstance, { registry }: Metrics): v
     if (!isStream(request)) seconds.observe({ route, method }, reply.elapsedTime / 1_000)
   })
   app.get('/metrics', { schema: METRICS_SCHEMA }, async (_request, reply) => {
-    reply.header('cache-control', 'no-store')
     return reply.type(registry.contentType).send(await registry.metrics())
   })
 }

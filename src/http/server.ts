@@ -88,7 +88,11 @@ export async function createDoor(options: DoorOptions): Promise<FastifyInstance>
     if (isClosing) reply.header('connection', 'close')
   })
   app.addHook('onRequest', async (request, reply) => {
-    reply.headers({ 'request-id': request.id, 'x-content-type-options': 'nosniff' })
+    reply.headers({
+      'request-id': request.id,
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    })
   })
   addGuard(app, { ...options, isClosing: () => isClosing })
   addBodyParsers(app, limits)

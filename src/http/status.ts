@@ -2,7 +2,7 @@
 
 import type { FastifyInstance } from 'fastify'
 import type { WithSnapshot } from './snapshots.ts'
-import { judgeLog, type SeenLog, toStatusRecord } from './status-record.ts'
+import { descriptionFor, judgeLog, type SeenLog, toStatusRecord } from './status-record.ts'
 
 export interface StatusPorts {
   readonly withSnapshot: WithSnapshot
@@ -18,15 +18,14 @@ export function addStatusRoutes(app: FastifyInstance, { withSnapshot, lookAtLog 
     // Positions first: then the lag is never less than nothing.
     const status = await withSnapshot((reader) => reader.status())
     const seen = await lookAtLog()
-    return toStatusRecord(status, seen.type === 'seen' ? seen.description : null, judgeLog(status, seen))
+    return toStatusRecord(status, descriptionFor(status, seen), judgeLog(status, seen))
   }
 
-  app.get('/v1/status', { schema: STATUS_SCHEMA }, async (_request, reply) => {
+  app.get('/v1/status', { schema: STATUS_SCHEMA }, async () => {
     // It counts the rows of every table: whoever asks meanwhile gets the same answer.
     asking ??= readStatus().finally(() => {
       asking = null
     })
-    reply.header('cache-control', 'no-store')
     return asking
   })
 }
