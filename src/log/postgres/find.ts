@@ -15,12 +15,13 @@ const PAGE = 1_000
 
 /** $1: dataset, $2: key, $3 and $4: the place behind which the page begins, $5: column. */
 const FIND = `
-select partition, "offset"::text as "offset" from spindexer_log.records
-where dataset = $1 and row_key = $2::text[] and (partition, "offset") > ($3::int, $4::bigint)`
+select r.partition, r."offset"::text as "offset" from spindexer_log.records as r
+where dataset = $1 and row_key = $2::text[] and (r.partition, r."offset") > ($3::int, $4::bigint)`
 const OF_COLUMN = `
   and (operation = 'delete' or $5 = any(columns))`
+/** By the table's offset: by the name alone it would be that of the answer, a text. */
 const IN_ORDER = `
-order by partition, "offset" limit ${PAGE}`
+order by r.partition, r."offset" limit ${PAGE}`
 
 /** The statement, for a test that looks at its plan. */
 export function findSql(hasColumn: boolean): string {
