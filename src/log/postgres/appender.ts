@@ -6,7 +6,7 @@ import type { Appended, NewRecord } from '../log.ts'
 import { keyToPartition } from '../placement.ts'
 import type { Trouble } from '../trouble.ts'
 import { type Answer, callFunction } from './call.ts'
-import { CLOSED, type Connections, pause, retryMs, withRetry } from './connections.ts'
+import { CLOSED, type Connections, pause, retryMs } from './connections.ts'
 import { createContentReader } from './content.ts'
 import { explain, isTransient } from './errors.ts'
 import { watchHolders } from './holders.ts'
@@ -36,7 +36,9 @@ const BATCH_BYTES_MAX = 2 * 1024 * 1024
 
 /** One call of `append`. */
 interface Call {
-  readonly records: readonly PlacedRecord[]
+  readonly asked: readonly NewRecord[]
+  /** Empty until its turn has come. */
+  records: readonly PlacedRecord[]
   readonly answers: Appended[]
   /** How many are in a batch already. */
   taken: number
@@ -67,20 +69,33 @@ export function createAppender(options: AppenderOptions): Appender {
   const readContent = createContentReader()
   let queue: Call[] = []
   let ahead: Batch | null = null
+  let known: Layout | null = null
   let isWorking = false
 
   const isFull = () => {
     let records = 0
     let bytes = 0
     for (const call of queue) {
-      records += call.records.length - call.taken
+      records += call.asked.length - call.taken
       bytes += call.bytes
       if (records >= BATCH_RECORDS_MAX || bytes >= BATCH_BYTES_MAX) return true
     }
     return false
   }
+  /** False for a call that asks for what the log has not, which it is told. */
+  const place = (call: Call, count: number): boolean => {
+    if (call.records.length > 0 || call.isOver) return true
+    try {
+      call.records = placeRecords(call.asked, count, attempt)
+      return true
+    } catch (error) {
+      call.isOver = true
+      call.reject(error as Error)
+      return false
+    }
+  }
   /** The next batch from the front of the queue; null when nothing waits. */
-  const take = (): Batch | null => {
+  const take = (partitionCount: number): Batch | null => {
     const stretches: Stretch[] = []
     let count = 0
     let bytes = 0
@@ -97,6 +112,7 @@ export function createAppender(options: AppenderOptions): Appender {
     let done = 0
     for (; done < queue.length; done++) {
       const call = queue[done]!
+      if (!place(call, partitionCount)) continue
       const from = call.taken
       while (takeFrom(call));
       if (call.taken > from) stretches.push({ call, from, to: call.taken })
@@ -108,40 +124,46 @@ export function createAppender(options: AppenderOptions): Appender {
     return { stretches, parameters: recordParameters(records, readContent) }
   }
 
-  const fail = (error: Error, which: (call: Call) => boolean, batch: Batch) => {
-    const calls = [...batch.stretches, ...(ahead?.stretches ?? [])].map(({ call }) => call)
+  const fail = (error: Error, which: (call: Call) => boolean, batch: Batch | null) => {
+    const calls = [...(batch?.stretches ?? []), ...(ahead?.stretches ?? [])].map(({ call }) => call)
     for (const call of [...calls, ...queue]) {
       if (call.isOver || !which(call)) continue
       call.isOver = true
       call.reject(error)
     }
   }
-  const expire = (error: Error, batch: Batch) => {
+  const expire = (error: Error, batch: Batch | null) => {
     const now = performance.now()
     fail(error, ({ until }) => until < now, batch)
   }
   const isOver = ({ stretches }: Batch) => stretches.every(({ call }) => call.isOver)
 
   /** Sends a batch until it is in the log, or nobody waits for it any more. Never rejects. */
-  const deliver = async (batch: Batch): Promise<void> => {
+  const deliver = async (batch: Batch, log: string): Promise<void> => {
+    const calls = new Set(batch.stretches.map(({ call }) => call))
     for (let failures = 0; !signal.aborted && !isOver(batch); failures++) {
       try {
-        const { log } = await options.layout()
         settle(batch, await send(batch, log))
         return trouble.passed()
       } catch (error) {
-        if (signal.aborted) return
-        const explained = explain(attempt, error)
-        onLog(explained.message)
-        if (!isTransient(error)) {
-          const calls = new Set(batch.stretches.map(({ call }) => call))
-          return fail(explained, (call) => calls.has(call), batch)
-        }
-        trouble.failed(explained)
-        expire(explained, batch)
-        await pause(retryMs(failures), signal)
+        await handle(error, failures, batch, (call) => calls.has(call))
       }
     }
+  }
+  /** Gives up those for whom it makes no sense to wait any longer; then waits. */
+  const handle = async (
+    error: unknown,
+    failures: number,
+    batch: Batch | null,
+    isConcerned: (call: Call) => boolean,
+  ): Promise<void> => {
+    if (signal.aborted) return
+    const explained = explain(attempt, error)
+    onLog(explained.message)
+    if (!isTransient(error)) return fail(explained, isConcerned, batch)
+    trouble.failed(explained)
+    expire(explained, batch)
+    await pause(retryMs(failures), signal)
   }
   const send = (batch: Batch, log: string): Promise<readonly Answer[]> =>
     connections.lend(signal, async (client) => {
@@ -150,8 +172,9 @@ export function createAppender(options: AppenderOptions): Appender {
           const error = new Error(`${attempt}: ${words}`)
           trouble.failed(error)
           expire(error, batch)
+          // The server leaves what it does for nobody (client_connection_check_interval).
+          if (isOver(batch)) client.connection.stream.destroy()
         },
-        isOver: () => signal.aborted || isOver(batch),
       })
       try {
         return await callFunction(client, 'append', [log, ...batch.parameters], watch.onPid)
@@ -161,41 +184,48 @@ export function createAppender(options: AppenderOptions): Appender {
     })
 
   const work = async () => {
-    if (isWorking) {
-      // Made while the one before is on its way, so that the server need not wait for it.
-      if (ahead === null && isFull()) ahead = take()
-      return
-    }
+    if (isWorking) return
     isWorking = true
-    for (let batch = take(); batch !== null && !signal.aborted; batch = next()) {
-      const sending = deliver(batch)
-      if (ahead === null && isFull()) ahead = take()
-      await sending
-      if (signal.aborted) fail(new Error(CLOSED), () => true, batch)
+    let failures = 0
+    while (queue.length > 0 && !signal.aborted) {
+      try {
+        known = await options.layout()
+        failures = 0
+      } catch (error) {
+        await handle(error, failures++, null, () => true)
+        queue = queue.filter((call) => !call.isOver)
+        continue
+      }
+      await deliverAll(known)
     }
     isWorking = false
+    if (signal.aborted) fail(new Error(CLOSED), () => true, null)
   }
-  const next = (): Batch | null => {
-    const batch = ahead ?? take()
-    ahead = null
-    return batch
+  const deliverAll = async ({ log, count }: Layout): Promise<void> => {
+    for (let batch = take(count); batch !== null; batch = ahead ?? take(count)) {
+      if (batch === ahead) ahead = null
+      const sending = deliver(batch, log)
+      prepare()
+      await sending
+      if (signal.aborted) return fail(new Error(CLOSED), () => true, batch)
+    }
+  }
+  /** Makes the next batch while one is on its way, so that the server need not wait for it. */
+  const prepare = () => {
+    if (known !== null && ahead === null && isFull()) ahead = take(known.count)
   }
 
   return {
-    async append(records) {
-      if (signal.aborted) throw new Error(CLOSED)
-      if (records.length === 0) return []
-      const { count } = await withRetry(
-        attempt,
-        { forMs: GIVE_UP_MS, signal, onFailure: trouble.failed },
-        options.layout,
-      )
-      const placed = placeRecords(records, count, attempt)
+    append(records) {
+      if (signal.aborted) return Promise.reject(new Error(CLOSED))
+      if (records.length === 0) return Promise.resolve([])
       return new Promise((resolve, reject) => {
         const until = performance.now() + GIVE_UP_MS
         const bytes = records.reduce((sum, record) => sum + sizeOf(record), 0)
-        queue.push({ records: placed, answers: [], taken: 0, bytes, isOver: false, until, resolve, reject })
-        void work()
+        const state = { records: [], answers: [], taken: 0, bytes, isOver: false }
+        queue.push({ ...state, asked: records, until, resolve, reject })
+        if (isWorking) prepare()
+        else void work()
       })
     },
   }

@@ -15,11 +15,14 @@ export interface Answer {
 const BEGIN = 'begin isolation level read committed, read write'
 /**
  * A batch that waits for another transaction must not fail for ever by a role's limits. A process that is frozen before
- * its commit has left holds partitions: its session is ended. Postgres before 17 has no transaction_timeout.
+ * its commit has left holds partitions: its session is ended; and one that is gone while its session waits should not
+ * append any more, where the server's system can tell. Postgres before 17 has no transaction_timeout.
  */
 const SETTINGS = `select pg_catalog.pg_backend_pid(),
   pg_catalog.set_config('statement_timeout', '0', true), pg_catalog.set_config('lock_timeout', '0', true),
   pg_catalog.set_config('idle_in_transaction_session_timeout', '15s', true),
+  case when pg_catalog.version() ~ 'linux|darwin|bsd'
+    then pg_catalog.set_config('client_connection_check_interval', '1s', true) end,
   case when pg_catalog.current_setting('server_version_num')::int >= 170000
     then pg_catalog.set_config('transaction_timeout', '0', true) end`
 

@@ -1,4 +1,4 @@
-// Who keeps an append waiting: for messages, and to take back a statement for which nobody waits any more.
+// Who keeps an append waiting: for messages.
 
 import type { Connections } from './connections.ts'
 
@@ -11,8 +11,6 @@ export interface HoldersWatch {
 export interface HoldersOptions {
   /** Is told again and again who holds what the append waits for, in words. */
   readonly onHeld: (words: string) => void
-  /** True when nobody waits for the append any more: the server is told to leave it. */
-  readonly isOver: () => boolean
 }
 
 const LOOK_EVERY_MS = 1_000
@@ -21,7 +19,7 @@ const LOOK_EVERY_MS = 1_000
 export function watchHolders(
   connections: Connections,
   signal: AbortSignal,
-  { onHeld, isOver }: HoldersOptions,
+  { onHeld }: HoldersOptions,
 ): HoldersWatch {
   let pid: number | null = null
   let isLooking = false
@@ -32,7 +30,6 @@ export function watchHolders(
     try {
       const holders = await connections.lend(signal, (client) => client.query<Holder>(HOLDERS, [pid]))
       if (holders.rows.length > 0 && !isEnded) onHeld(describeHolders(holders.rows))
-      if (isOver() && !isEnded) await connections.lend(signal, (client) => client.query(CANCEL, [pid]))
     } catch {
       // The append itself learns that the server is away.
     }
@@ -65,11 +62,6 @@ from unnest(pg_blocking_pids($1::int)) as b (pid)
 join pg_stat_activity as a on a.pid = b.pid
 where a.wait_event_type is distinct from 'Lock'
 order by a.xact_start limit 3`
-
-/** A process number is given anew in time, so only what it still appends. */
-const CANCEL = `
-select pg_cancel_backend(pid) from pg_stat_activity
-where pid = $1::int and state = 'active' and query like '%spindexer_log.%'`
 
 function describeHolders(holders: readonly Holder[]): string {
   const words = holders.map(({ pid, application, state, seconds }) => {
