@@ -87,11 +87,11 @@ test('a reader of the log sees each message once, in order and without a hole, w
       ])
     })
     let count = 0
-    const { chunks } = await until(log, { scope: { type: 'all' }, forMs: 100_000 }, ({ chunks: read }) => {
+    const reading = until(log, { scope: { type: 'all' }, forMs: 100_000 }, ({ chunks: read }) => {
       count += read.at(-1)?.records.length ?? 0
       return count >= MESSAGES
     })
-    await writing
+    const [{ chunks }] = await Promise.all([reading, writing])
 
     const seen = new Set<string>()
     const next = new Map<number, bigint>()
