@@ -1,71 +1,15 @@
-// A log in Postgres whose server, connections and neighbours misbehave: nothing is lost, and people are told.
+// A log in Postgres whose server and connections misbehave: nothing is lost, and people are told.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { createLog } from '../../src/log/genesis.ts'
-import { createPostgresLog, type PostgresLog } from '../../src/log/postgres/log.ts'
-import { makePostgresLog } from '../../src/log/postgres/make.ts'
-import { startProxy, type TcpProxy, type TcpProxyOptions } from '../support/proxy.ts'
-import { type PostgresService, startPostgres, temporaryDir } from '../support/services.ts'
+import { expect, test } from 'vitest'
 import { waitFor } from '../support/wait.ts'
 import { startMember } from './member.ts'
 import { execute } from './postgres-admin.ts'
+import { serverForTests } from './postgres-server.ts'
 import { until } from './reading.ts'
-import { plan, text, textOf } from './samples.ts'
+import { text, textOf } from './samples.ts'
 
-const dir = temporaryDir()
-let server: PostgresService
-let databases = 0
-const closing: (() => Promise<unknown>)[] = []
-
-beforeAll(async () => {
-  server = await startPostgres({ version: 18, dir: dir.path })
-})
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close()
-})
-afterAll(async () => {
-  await server?.stop()
-  dir.remove()
-})
-
-interface Started {
-  readonly url: string
-  readonly log: PostgresLog
-  /** What it said to people. */
-  readonly words: string[]
-  another(url?: string): PostgresLog
-}
-
-async function start(partitions: number): Promise<Started> {
-  const name = `log_${++databases}`
-  await execute(server.url, `create database ${name}`)
-  const url = server.url.replace(/\/postgres$/, `/${name}`)
-  await makePostgresLog({ connectionString: url, partitions, usualPartitions: 1 })
-  const words: string[] = []
-  const another = (connectionString = url) => {
-    const log = createPostgresLog({
-      connectionString,
-      onLog: () => {},
-      onTrouble: (word) => words.push(word),
-    })
-    closing.push(() => log.close())
-    return log
-  }
-  return { url, log: another(), words, another }
-}
-
-/** The same database behind a proxy. */
-async function startBadNetwork(
-  url: string,
-  options: TcpProxyOptions = {},
-): Promise<{ proxy: TcpProxy; url: string }> {
-  const proxy = await startProxy({ host: '127.0.0.1', port: server.port }, options)
-  closing.push(() => proxy.close())
-  return { proxy, url: url.replace(/:\d+\//, `:${proxy.port}/`) }
-}
-
+const { server, start, startBadNetwork } = serverForTests()
 const all = { type: 'all' } as const
 const values = (from: number, count: number) => Array.from({ length: count }, (_, i) => `${from + i}`)
 
@@ -79,8 +23,8 @@ test.each(['fast', 'immediate'] as const)(
     const { events, records } = await until(log, { scope: all }, (state) => {
       if (isBack === null && state.isCaughtUp([0, 1])) {
         isBack = (async () => {
-          await server.stop(mode)
-          await server.restart()
+          await server().stop(mode)
+          await server().restart()
           await writer.append([...text(0, ...values(100, 100)), ...text(1, 'end')])
         })()
       }
@@ -105,8 +49,8 @@ test('what is appended while its sessions are ended and its server is killed is 
         `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
       )
     }
-    await server.stop('immediate')
-    await server.restart()
+    await server().stop('immediate')
+    await server().restart()
   })().finally(() => {
     isOver = true
   })
@@ -209,148 +153,6 @@ test('a reader behind a pooler that swallows what others notify of finds it by p
 const WHERE_LISTENS = `where datname = current_database() and query like 'listen %'`
 const LISTENERS = `select count(*)::int as count from pg_stat_activity ${WHERE_LISTENS}`
 
-test('a transaction that holds a partition keeps the others waiting, who say for whom; those of other partitions go on', async () => {
-  const { url, log, words, another } = await start(2)
-  const holder = new pg.Client({ connectionString: url, application_name: 'somebody' })
-  await holder.connect()
-  const {
-    rows: [{ pid }],
-  } = await holder.query('select pg_backend_pid() as pid')
-  await holder.query(`begin; select * from spindexer_log.append(null, array[0], array[null]::bytea[],
-    array['held']::bytea[], array[null]::bytea[], array[null]::text[], array[null]::text[], array[null]::text[], array[null]::text[])`)
-  const waiting = [log.append(text(0, 'a')), log.append(text(0, 'b'))]
-  expect(await another().append(text(1, 'free'))).toMatchObject([{ offset: 0n }])
-  // Nobody sees what is not committed, nor what stands behind it.
-  expect((await log.describe()).partitions.map(({ end }) => end)).toEqual([0n, 1n])
-  const said = await waitFor('words', () => words.find((word) => word.includes(`process ${pid}`)))
-  expect(said).toMatch(
-    new RegExp(
-      `appending to postgres log .*: it waits for process ${pid} of Postgres \\(somebody, idle in transaction, since \\d+ s\\).*; let it commit, or end it with \`select pg_terminate_backend\\(${pid}\\)\``,
-    ),
-  )
-  await holder.query('commit')
-  await holder.end()
-  expect((await Promise.all(waiting)).flat().map(({ offset }) => offset)).toEqual([1n, 2n])
-})
-
-test('an append that waits when its log is closed is refused, and is not made later', async () => {
-  const { url, log, another } = await start(1)
-  const holder = new pg.Client({ connectionString: url })
-  await holder.connect()
-  await holder.query('begin; select pg_advisory_xact_lock(1936747623, 0)')
-  const appending = expect(log.append(text(0, 'a'))).rejects.toThrow(/the log is closed/)
-  await waitFor('it to wait', async () => {
-    const { rows } = await execute(url, 'select from pg_locks where not granted')
-    return rows.length === 1
-  })
-  const beganMs = performance.now()
-  await log.close()
-  await appending
-  expect(performance.now() - beganMs).toBeLessThan(5_000)
-  await waitFor('nobody to wait', async () => {
-    const { rows } = await execute(url, 'select from pg_locks where not granted')
-    return rows.length === 0
-  })
-  await holder.query('commit')
-  await holder.end()
-  await sleep(200)
-  expect((await another().describe()).partitions[0]).toMatchObject({ end: 0n })
-})
-
-test('records that were taken out are lost, wherever they stood: never stepped over', async () => {
-  const { url, log } = await start(2)
-  await log.append([...text(0, ...values(0, 10)), ...text(1, ...values(0, 10))])
-  const takeOut = (where: string) =>
-    execute(
-      url,
-      `alter table spindexer_log.records disable trigger append_only;
-       delete from spindexer_log.records where ${where};
-       alter table spindexer_log.records enable always trigger append_only`,
-    )
-  const readFrom = async (partition: number, position: bigint) => {
-    const positions = new Map([
-      [partition, position],
-      [1 - partition, 10n],
-    ])
-    const { events } = await until(log, { scope: all, positions }, ({ isCaughtUp }) =>
-      isCaughtUp([partition]),
-    )
-    return events.at(-1)
-  }
-  await takeOut('partition = 0 and "offset" in (4, 5)')
-  expect(await readFrom(0, 0n)).toEqual({ type: 'lost', partition: 0, position: 4n })
-  expect(await readFrom(0, 5n)).toEqual({ type: 'lost', partition: 0, position: 5n })
-  expect(await readFrom(0, 6n)).toMatchObject({ type: 'chunk', next: 10n })
-  await takeOut('partition = 0 and "offset" > 7')
-  expect(await readFrom(0, 9n)).toEqual({ type: 'lost', partition: 0, position: 9n })
-  await takeOut('partition = 0 and "offset" < 2')
-  expect(await readFrom(0, 1n)).toEqual({ type: 'lost', partition: 0, position: 1n })
-})
-
-test('a log that is deleted while it is read is lost; one that was made anew in its place is told, and not written to', async () => {
-  const { url, log, another } = await start(1)
-  await createLog(log, plan(1))
-  const reader = another()
-  const writer = another()
-  await writer.append(text(0, 'a'))
-  await reader.describe()
-  const remake = async () => {
-    await execute(url, 'drop schema spindexer_log cascade')
-    await makePostgresLog({ connectionString: url, partitions: 1, usualPartitions: 1 })
-    const made = another()
-    await createLog(made, plan(2))
-    await made.append(text(0, ...values(0, 9)))
-  }
-  let isRemade = false
-  const { events } = await until(reader, { scope: all }, async (state) => {
-    if (!isRemade && state.isCaughtUp([0])) {
-      isRemade = true
-      await remake()
-    }
-    return state.events.at(-1)!.type === 'reconnected' || state.events.at(-1)!.type === 'lost'
-  })
-  expect(['reconnected', 'lost']).toContain(events.at(-1)!.type)
-  await expect(writer.append(text(0, 'b'))).rejects.toThrow(
-    /made anew while it was written to; run `spindexer log check`/,
-  )
-  expect((await another().describe()).partitions[0]).toMatchObject({ end: 10n })
-
-  let isDropped = false
-  const gone = await until(another(), { scope: all }, async (state) => {
-    if (!isDropped && state.isCaughtUp([0])) {
-      isDropped = true
-      await execute(url, 'drop schema spindexer_log cascade')
-    }
-    return false
-  })
-  expect(gone.events.at(-1)).toEqual({ type: 'lost', partition: 0, position: 10n })
-  expect(await another().describe()).toMatchObject({ partitions: [], definitions: null })
-  await expect(another().append(text(0, 'a'))).rejects.toThrow(/; run `spindexer log create`/)
-})
-
-test('large records, odd keys and headers: as they were, and never many large ones at once', async () => {
-  const { log } = await start(1)
-  const large = Buffer.alloc(900_000, 7)
-  const odd = [Buffer.from([0xff, 0xfe, 0]), Buffer.from([0xc3]), Buffer.alloc(0), Buffer.alloc(100_000, 1)]
-  const headers = ['', 'a\u0000b', '😀', 'spindexer-signature', ''].map((name, i) => ({
-    name,
-    value: Buffer.alloc(i * 1_000, i),
-  }))
-  const records = [
-    ...odd.map((key) => ({ partition: 0, key, value: Buffer.from('v') })),
-    { partition: 0, key: null, value: Buffer.from('h'), headers },
-    ...Array.from({ length: 72 }, () => ({ partition: 0, key: null, value: large })),
-  ]
-  await log.append(records)
-  const { records: read, chunks } = await until(log, { scope: all }, (state) => state.isCaughtUp([0]))
-  expect(read.slice(0, 4).map(({ key }) => key)).toEqual(odd)
-  expect(read[4]!.headers.map(({ name, value }) => [name, Buffer.from(value)])).toEqual(
-    headers.map(({ name, value }) => [name, value]),
-  )
-  expect(read.slice(5).every(({ value }) => value!.equals(large))).toBe(true)
-  expect(Math.max(...chunks.map((chunk) => chunk.records.length))).toBeLessThan(10)
-})
-
 test('the members of a group come back and have all partitions between them; one that is silent is gone', async () => {
   const { log, another, url } = await start(3)
   const { proxy, url: bad } = await startBadNetwork(url)
@@ -401,12 +203,15 @@ test('a network that swallows everything is noticed; closing is quick', async ()
 
 test('a server that may lose what it acknowledged is warned of; one that is not there is named, with the remedy', async () => {
   const { log, another } = await start(1)
-  await execute(server.url, 'alter system set fsync = off')
-  await execute(server.url, 'select pg_reload_conf()')
-  await waitFor('the setting', async () => (await execute(server.url, 'show fsync')).rows[0].fsync === 'off')
+  await execute(server().url, 'alter system set fsync = off')
+  await execute(server().url, 'select pg_reload_conf()')
+  await waitFor(
+    'the setting',
+    async () => (await execute(server().url, 'show fsync')).rows[0].fsync === 'off',
+  )
   expect((await log.describe()).warnings).toEqual([expect.stringMatching(/has fsync=off: .*; turn it on/)])
-  await execute(server.url, 'alter system reset fsync')
-  await execute(server.url, 'select pg_reload_conf()')
+  await execute(server().url, 'alter system reset fsync')
+  await execute(server().url, 'select pg_reload_conf()')
   const nowhere = another('postgres://ada:hush@127.0.0.1:4/none')
   const error = await nowhere.describe().catch((caught: Error) => caught)
   expect((error as Error).message).toMatch(
