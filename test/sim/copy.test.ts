@@ -3,15 +3,12 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { stateLines } from '../../src/codec/dump.ts'
 import { type CopyOutcome, copyLog } from '../../src/log/copy/copy.ts'
 import { createLog } from '../../src/log/genesis.ts'
 import type { KeptLog, Log, NewRecord } from '../../src/log/log.ts'
 import { createMemoryLog, type MemoryLog } from '../../src/log/memory/log.ts'
-import { runNode } from '../../src/node/run.ts'
-import { createMemoryDatabase, type MemoryDatabase } from '../../src/store/memory/database.ts'
-import { createMemoryStore } from '../../src/store/memory/store.ts'
-import { expectCopy, type ReadLog, readLog } from '../support/copies.ts'
+import { createMemoryDatabase } from '../../src/store/memory/database.ts'
+import { expectCopy, expectState, figuresOf, follow, type ReadLog, readLog } from '../support/copies.ts'
 import { announceSeed } from '../support/seed.ts'
 import { soaked } from '../support/soak.ts'
 import { below, createRandom, one, type Random, randomDefinition, randomRecord } from './world.ts'
@@ -198,37 +195,5 @@ async function attempt(
   } catch (error) {
     if (!(error instanceof Lost)) throw error
     return null
-  }
-}
-
-async function follow(log: Log, database: MemoryDatabase): Promise<void> {
-  const outcome = await runNode({
-    log,
-    store: createMemoryStore(database),
-    scope: { type: 'all' },
-    signal: new AbortController().signal,
-    untilEnd: true,
-    isTransient: () => false,
-    emit: () => {},
-    windowBytesMax: 2_000,
-  })
-  expect(outcome).toEqual({ type: 'ended' })
-}
-
-function expectState(database: MemoryDatabase, log: ReadLog): void {
-  expect([...stateLines(database.catalogue, database.rows)].join('') === log.state).toBe(true)
-  expect([...database.quarantined.keys()].sort()).toEqual([...log.quarantined.keys()].sort())
-}
-
-function figuresOf({ catalogue, parked, quarantined, partitions, definitions, origins }: MemoryDatabase) {
-  const counts = [...partitions].sort(([a], [b]) => a - b)
-  return {
-    offset: catalogue.offset,
-    datasets: [...catalogue.datasets.values()].map((dataset) => ({ ...dataset, changedAt: null })),
-    parked: [...parked.keys()].sort(),
-    quarantined: [...quarantined].sort(([a], [b]) => (a < b ? -1 : 1)),
-    counts: counts.map(([partition, held]) => [partition, { ...held, newestStamp: null }]),
-    definitions,
-    origins: [...origins].sort(([a], [b]) => (a < b ? -1 : 1)),
   }
 }

@@ -10,6 +10,9 @@ import { createFold, foldMutation } from '../../src/crdt/fold.ts'
 import { checkLog } from '../../src/log/check.ts'
 import { recordHash } from '../../src/log/hash.ts'
 import type { Log } from '../../src/log/log.ts'
+import { runNode } from '../../src/node/run.ts'
+import type { MemoryDatabase } from '../../src/store/memory/database.ts'
+import { createMemoryStore } from '../../src/store/memory/store.ts'
 import { until } from '../log/reading.ts'
 
 /** A log that was read to its end, and what a node makes of it. */
@@ -102,4 +105,46 @@ export function expectCopy(source: ReadLog, copy: ReadLog): void {
     )
   }
   expect(copy.state === source.state, 'the state of the copy is the state of the source').toBe(true)
+}
+
+/** Brings a node with a database in memory to the end of a log. */
+export async function follow(log: Log, database: MemoryDatabase): Promise<void> {
+  const outcome = await runNode({
+    log,
+    store: createMemoryStore(database),
+    scope: { type: 'all' },
+    signal: new AbortController().signal,
+    untilEnd: true,
+    isTransient: () => false,
+    emit: () => {},
+    windowBytesMax: 2_000,
+  })
+  expect(outcome).toEqual({ type: 'ended' })
+}
+
+/** A node has made of a log what is to be made of it. */
+export function expectState(database: MemoryDatabase, log: ReadLog): void {
+  expect([...stateLines(database.catalogue, database.rows)].join('') === log.state).toBe(true)
+  expect([...database.quarantined.keys()].sort()).toEqual([...log.quarantined.keys()].sort())
+}
+
+/** Everything that a node counts, without where its newest stamp came from. */
+export function figuresOf({
+  catalogue,
+  parked,
+  quarantined,
+  partitions,
+  definitions,
+  origins,
+}: MemoryDatabase) {
+  const counts = [...partitions].sort(([a], [b]) => a - b)
+  return {
+    offset: catalogue.offset,
+    datasets: [...catalogue.datasets.values()].map((dataset) => ({ ...dataset, changedAt: null })),
+    parked: [...parked.keys()].sort(),
+    quarantined: [...quarantined].sort(([a], [b]) => (a < b ? -1 : 1)),
+    counts: counts.map(([partition, held]) => [partition, { ...held, newestStamp: null }]),
+    definitions,
+    origins: [...origins].sort(([a], [b]) => (a < b ? -1 : 1)),
+  }
 }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { LogKeeping } from '../log.ts'
 import type { Places } from './places.ts'
 
-const EVERY_MS = 2_000
+const EVERY_MS = 1_000
 
 /** The name of a copy's bookmark in its source. */
 export function copyBookmark(copyId: string): string {
