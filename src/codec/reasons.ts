@@ -28,7 +28,8 @@ export const QUARANTINE_REASONS = {
   },
   marked: {
     meaning: 'The record is marked as quarantined by the log that this one was copied from.',
-    remedy: 'The source’s own reason holds; look there.',
+    remedy:
+      'The header’s value says why, and where the message stands in the log that was copied: `quarantine show` prints it.',
   },
   'too-large': {
     meaning: 'The value has more than 900,000 bytes.',
