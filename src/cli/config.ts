@@ -72,12 +72,24 @@ export function isPlaceConfigured({ settings }: Pick<Config, 'settings'>): boole
   return settings.some(({ name, value }) => PLACES.has(name) && value !== null)
 }
 
-/** One server is both, log and database, where neither is set. */
-function withEmbedded(settings: readonly ResolvedSetting[], url: string): readonly ResolvedSetting[] {
-  if (isPlaceConfigured({ settings })) return settings
-  return settings.map((setting) =>
-    PLACES.has(setting.name) ? { ...setting, value: url, source: 'embedded' } : setting,
+/** The value that asks for the embedded Postgres where the other place is configured. */
+const EMBEDDED = 'embedded'
+
+/** True where a place is the embedded Postgres: neither is set, or one is said to be. */
+export function usesEmbedded({ settings }: Pick<Config, 'settings'>): boolean {
+  return (
+    !isPlaceConfigured({ settings }) ||
+    settings.some(({ name, value }) => PLACES.has(name) && value === EMBEDDED)
   )
+}
+
+/** One server is both, log and database, where neither is set; or one of them, where that is said. */
+function withEmbedded(settings: readonly ResolvedSetting[], url: string): readonly ResolvedSetting[] {
+  const isNothingSet = !isPlaceConfigured({ settings })
+  return settings.map((setting) => {
+    if (!PLACES.has(setting.name) || !(isNothingSet || setting.value === EMBEDDED)) return setting
+    return { ...setting, value: url, source: isNothingSet ? EMBEDDED : `${EMBEDDED} (${setting.source})` }
+  })
 }
 
 /** A setting's value for people: secrets masked. */
@@ -161,6 +173,12 @@ function orNull(text: string): string | null {
 /** The value of a setting that a command cannot do without; else a usage failure that says how to set it. */
 export function requireSetting(config: Config, name: 'SPINDEXER_LOG' | 'DATABASE_URL'): string {
   const value = config.get(name)
+  if (value === EMBEDDED) {
+    throw usageFailure(
+      `${name} is "${EMBEDDED}", and there is no embedded Postgres in this folder`,
+      '`spindexer run` makes one here, in .spindexer; or run this in the folder that has it',
+    )
+  }
   if (value !== null) return value
   if (config.get('SPINDEXER_LOG') === null && config.get('DATABASE_URL') === null) {
     throw usageFailure(
@@ -172,7 +190,7 @@ export function requireSetting(config: Config, name: 'SPINDEXER_LOG' | 'DATABASE
     name === 'SPINDEXER_LOG'
       ? 'SPINDEXER_LOG is not set: this command needs to know the log'
       : 'DATABASE_URL is not set: this command needs the database of a node',
-    `set it in the environment or in .env, for example\n    ${EXAMPLE[name]}`,
+    `set it in the environment or in .env, for example\n    ${EXAMPLE[name]}\n    ${name}=${EMBEDDED}   (a Postgres of its own, under .spindexer in this folder)`,
   )
 }
 

@@ -1,18 +1,18 @@
-// The embedded default: what a command works on where neither a log nor a database is configured.
+// The embedded default: what a command works on where neither a log nor a database is configured, or one of them is to be this.
 
 import { join, relative } from 'node:path'
 import type { Command } from 'commander'
 import { folderOf, hasFolder, ROOM } from '../embedded/folder.ts'
 import type { Opened } from '../embedded/open.ts'
 import { rememberedUrl } from '../embedded/state.ts'
-import { isPlaceConfigured } from './config.ts'
+import { isPlaceConfigured, usesEmbedded } from './config.ts'
 import { configOf, type World } from './context.ts'
 import { Failure } from './errors.ts'
 import { createOutput, type Output } from './output.ts'
 
 export interface EmbeddedDefault {
   /**
-   * Before a command's action. Where nothing is configured: for `run` starts a Postgres, made where there is none, with
+   * Before a command's action. Where nothing, or just this, is configured: for `run` starts a Postgres, made where there is none, with
    * a log in it; for other commands finds the one that runs, or starts the one that is there for as long as they take.
    */
   prepare(command: Command): Promise<void>
@@ -27,12 +27,12 @@ export function createEmbeddedDefault(world: World): EmbeddedDefault {
   let url: string | null = null
   let close = async (): Promise<void> => {}
 
-  async function open(command: string): Promise<void> {
+  async function open(command: string, isNothingSet: boolean): Promise<void> {
     const isNode = command === 'run'
     const { directory, signal } = world
     if (isNode) {
-      const doing = hasFolder(directory) ? 'using the' : 'making an'
-      out.say(`Nothing is configured: ${doing} embedded Postgres in ./${ROOM}.`)
+      const doing = `${hasFolder(directory) ? 'using the' : 'making an'} embedded Postgres in ./${ROOM}.`
+      out.say(isNothingSet ? `Nothing is configured: ${doing}` : `As configured: ${doing}`)
     }
     const { openEmbedded } = await import('../embedded/open.ts')
     const opened = await openEmbedded({ directory, command, isNode, signal, say: out.say })
@@ -45,10 +45,11 @@ export function createEmbeddedDefault(world: World): EmbeddedDefault {
 
   return {
     async prepare(command) {
-      if (isPlaceConfigured(configOf(world, command, null))) return
+      const config = configOf(world, command, null)
+      if (!usesEmbedded(config)) return
       const name = nameOf(command)
       if (name === 'config') url = rememberedUrl(folderOf(world.directory))
-      else await open(name)
+      else await open(name, !isPlaceConfigured(config))
     },
     url: () => url,
     close: () => close(),

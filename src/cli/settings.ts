@@ -45,7 +45,7 @@ export const SETTINGS: readonly Setting[] = [
     flag: '--database',
     isSecret: true,
     meaning:
-      "this node's Postgres: postgres://user:password@host:port/database; for TLS ?sslmode=verify-full&sslrootcert=ca.pem",
+      "this node's Postgres: postgres://user:password@host:port/database; for TLS ?sslmode=verify-full&sslrootcert=ca.pem; or embedded: one of its own, under .spindexer",
     fallback: null,
   },
   {

@@ -50,7 +50,8 @@ export function addRunCommand(parent: Command, io: Io): void {
       // Both are looked at before either is opened: the first message says all that is missing.
       requireSetting(context.config, 'SPINDEXER_LOG')
       requireSetting(context.config, 'DATABASE_URL')
-      if (io.embedded.url() !== null) await createEmbeddedLog(context)
+      const log = context.config.get('SPINDEXER_LOG')
+      if (log === io.embedded.url()) await createEmbeddedLog(context)
       const doorConfig =
         options.untilEnd === true && !isHttpSet(context) ? null : readDoorConfig(context.config)
       for (const warning of nodeWarnings(context.config.get)) context.out.say(`warning: ${warning}`)
