@@ -217,7 +217,7 @@ async function send(
   if (isStream) io.signal.addEventListener('abort', () => io.stdin.destroy(), { once: true })
   const progress = startProgress({ stderr: io.stderr, label: 'publishing', unit: 'messages', total })
   const result = await sendSource(source, {
-    session,
+    sender: session,
     skipInvalid: options.skipInvalid === true,
     latestNs,
     ties: isStream ? createTieCheck(STREAM_TIES_ROWS) : null,

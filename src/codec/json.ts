@@ -20,6 +20,7 @@ export interface JsonRefusal {
 export type ParsedJson = { readonly type: 'parsed'; readonly value: Json } | JsonRefusal
 export type CanonicalJson = { readonly type: 'canonical'; readonly text: string } | JsonRefusal
 
+export const NO_END = 'a comma or the end of the array should be here'
 const TOO_DEEP = `arrays and objects nest too deep: a json value has at most ${JSON_DEPTH_MAX} levels`
 
 /**
@@ -96,7 +97,8 @@ export function isCanonicalJson(text: string): boolean {
   return scanValue(text, 0, 0) === text.length && text.isWellFormed()
 }
 
-interface Cursor {
+/** Where a parser stands; once there is a fault it goes no further. */
+export interface Cursor {
   readonly text: string
   readonly depthMax: number
   at: number
@@ -105,11 +107,11 @@ interface Cursor {
 
 const NUMBER_PATTERN = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 
-function fail(cursor: Cursor, what: string): undefined {
+export function fail(cursor: Cursor, what: string): undefined {
   cursor.fault ??= `${what} (character ${cursor.at + 1})`
 }
 
-function skipSpace(cursor: Cursor): void {
+export function skipSpace(cursor: Cursor): void {
   for (;;) {
     const unit = cursor.text.charCodeAt(cursor.at)
     if (unit !== 0x20 && unit !== 0x0a && unit !== 0x0d && unit !== 0x09) return
@@ -118,7 +120,7 @@ function skipSpace(cursor: Cursor): void {
 }
 
 /** Recursion is bounded by `depthMax`. Undefined: refused, and the cursor says why. */
-function parseValue(cursor: Cursor, depth: number): Json | undefined {
+export function parseValue(cursor: Cursor, depth: number): Json | undefined {
   const { text, at } = cursor
   switch (text[at]) {
     case '"':
@@ -187,12 +189,12 @@ function parseArray(cursor: Cursor, depth: number): readonly Json[] | undefined 
     items.push(item)
     skipSpace(cursor)
     if (take(cursor, ']')) return items
-    if (!take(cursor, ',')) return fail(cursor, 'a comma or the end of the array should be here')
+    if (!take(cursor, ',')) return fail(cursor, NO_END)
     skipSpace(cursor)
   }
 }
 
-function take(cursor: Cursor, unit: string): boolean {
+export function take(cursor: Cursor, unit: string): boolean {
   if (cursor.text[cursor.at] !== unit) return false
   cursor.at++
   return true

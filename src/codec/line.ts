@@ -24,6 +24,9 @@ export type ReadChange =
       readonly detail: string
     }
 
+/** The change and `data` are two levels around a json column's own. */
+export const CHANGE_DEPTH_MAX = JSON_DEPTH_MAX + 2
+
 const OPERATIONS: ReadonlySet<Json> = new Set(['upsert', 'update', 'delete'])
 const MEMBERS: ReadonlySet<string> = new Set(['id', 'timestamp', 'dataset', 'table', 'operation', 'data'])
 
@@ -32,15 +35,18 @@ const MEMBERS: ReadonlySet<string> = new Set(['id', 'timestamp', 'dataset', 'tab
  * other member refused. JSON null in `data` is the null value; what is absent is left alone.
  */
 export function readLine(text: string, catalogue: Catalogue): ReadChange {
-  // The line and `data` are two levels around a json column's own.
-  const parsed = parseJson(text, JSON_DEPTH_MAX + 2)
+  const parsed = parseJson(text, CHANGE_DEPTH_MAX)
   if (parsed.type === 'refused') return refuse(`not valid JSON: ${parsed.detail}`)
-  const line = parsed.value
-  if (!isJsonObject(line)) return refuse(`a line should be an object, not ${describeJson(line)}`)
+  return readChange(parsed.value, catalogue)
+}
+
+/** The same of JSON that is parsed already, by the same rules. */
+export function readChange(line: Json, catalogue: Catalogue): ReadChange {
+  if (!isJsonObject(line)) return refuse(`a change should be an object, not ${describeJson(line)}`)
   for (const member of line.keys()) {
     if (!MEMBERS.has(member)) {
       return refuse(
-        `${quoteShort(member)} is no member of a line (timestamp, dataset, operation, data); columns belong into "data"`,
+        `${quoteShort(member)} is no member of a change (timestamp, dataset, operation, data); columns belong into "data"`,
       )
     }
   }

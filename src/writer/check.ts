@@ -12,6 +12,10 @@ export interface CheckOptions {
   readonly ties: TieCheck | null
   readonly signal: AbortSignal
   readonly onProgress: (lines: number) => void
+  /** How many problems are kept of each kind; ten unless set. */
+  readonly problemsKept?: number
+  /** What the numbers of entries count; lines unless set. */
+  readonly unit?: EntryUnit
 }
 
 export interface CheckResult {
@@ -29,8 +33,8 @@ export interface CheckResult {
 
 /** Reads the source once, and once more where rows and timestamps repeat. */
 export async function checkSource(source: Source, options: CheckOptions): Promise<CheckResult> {
-  const problems = createProblemList()
-  const tieProblems = createProblemList()
+  const problems = createProblemList(options.problemsKept)
+  const tieProblems = createProblemList(options.problemsKept)
   const index = createTieIndex()
   let valid = 0
   let unstamped = 0
@@ -39,7 +43,7 @@ export async function checkSource(source: Source, options: CheckOptions): Promis
     valid++
     if (change.timeNs === null) unstamped++
     if (options.ties === null) index.add(change)
-    else noteTie(tieProblems, options.ties.see(change, line))
+    else noteTie(tieProblems, options.ties.see(change, line), options.unit)
   }
 
   let seen = 0
@@ -74,18 +78,21 @@ export function faultOf(entry: Entry, latestNs: bigint): string | null {
   return `timestamp: ${iso} is further ahead of the present time than the log allows; correct it, or leave it out to have the change stamped now`
 }
 
-export function describeTie({ earlierLine, about }: Tie): string {
-  return `it has the timestamp of line ${earlierLine}, and they disagree about ${about}`
+/** Lines are counted from 1, the items of an array from 0. */
+export type EntryUnit = 'line' | 'item'
+
+export function describeTie({ earlierLine, about }: Tie, unit: EntryUnit = 'line'): string {
+  return `it has the timestamp of ${unit} ${earlierLine}, and they disagree about ${about}`
 }
 
-function noteTie(problems: ProblemList, tie: Tie | null): void {
-  if (tie !== null) problems.add({ line: tie.line, what: describeTie(tie) })
+function noteTie(problems: ProblemList, tie: Tie | null, unit: EntryUnit | undefined): void {
+  if (tie !== null) problems.add({ line: tie.line, what: describeTie(tie, unit) })
 }
 
 async function findTies(
   source: Source,
   suspects: (change: TypedChange) => boolean,
-  { latestNs, signal }: CheckOptions,
+  { latestNs, signal, unit }: CheckOptions,
   problems: ProblemList,
 ): Promise<void> {
   const ties = createTieCheck()
@@ -93,7 +100,7 @@ async function findTies(
     signal.throwIfAborted()
     for (const entry of entries) {
       if (entry.type === 'bad' || faultOf(entry, latestNs) !== null || !suspects(entry.change)) continue
-      noteTie(problems, ties.see(entry.change, entry.line))
+      noteTie(problems, ties.see(entry.change, entry.line), unit)
     }
   }
 }

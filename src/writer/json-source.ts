@@ -8,9 +8,9 @@ import { type Line, readLines } from './lines.ts'
 import { refuseSize } from './size.ts'
 import type { Entry, Source } from './source.ts'
 
-/** Lines `{"timestamp"?, "dataset", "operation", "data"}`. */
-export function createChangeSource(open: () => AsyncIterable<Buffer>, catalogue: Catalogue): Source {
-  return createSource(open, (text) => readLine(text, catalogue))
+/** Lines `{"timestamp"?, "dataset", "operation", "data"}`. The catalogue is asked for at each line. */
+export function createChangeSource(open: () => AsyncIterable<Buffer>, catalogue: () => Catalogue): Source {
+  return createSource(open, (text) => readLine(text, catalogue()))
 }
 
 /** Lines `{column: value, …}`, each a row to upsert; at `timeNs`, or at the session's time when that is null. */

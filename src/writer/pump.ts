@@ -1,6 +1,7 @@
 // Keeps appends under way: gathers changes while others are on their way, and counts what becomes durable.
 
-import type { Session } from './session.ts'
+import { boundMutation } from '../codec/avro-encode.ts'
+import type { Outcome, Sender } from './session.ts'
 import { createProblemList, type Entry, type LineProblem } from './source.ts'
 
 export type ChangeEntry = Extract<Entry, { type: 'change' }>
@@ -21,24 +22,37 @@ export interface Pump {
   failure(): { readonly error: unknown } | null
 }
 
-/** The most changes in one append; fewer go when nothing is on its way. */
+/** The most changes in one append, and about their bytes; fewer go when nothing is on its way. */
 const APPEND_CHANGES_MAX = 4_000
+const APPEND_BYTES_MAX = 1024 * 1024
 
-export function createPump(session: Session, onProgress: (durable: number) => void): Pump {
+/** Hears what became of changes, in their order. */
+export type OnSent = (entries: readonly ChangeEntry[], outcomes: readonly Outcome[]) => void
+
+export interface PumpOptions {
+  readonly sender: Sender
+  readonly onProgress: (durable: number) => void
+  readonly onSent?: OnSent
+}
+
+export function createPump({ sender, onProgress, onSent }: PumpOptions): Pump {
   const refusals = createProblemList()
   const pending = new Set<Promise<void>>()
   let queued: ChangeEntry[] = []
+  let queuedBytes = 0
   let durable = 0
   let failure: { readonly error: unknown } | null = null
   const isSound = () => failure === null && refusals.count() === 0
 
   async function append(entries: readonly ChangeEntry[]): Promise<void> {
     try {
-      const outcomes = await session.append(entries.map((entry) => entry.change))
+      const outcomes = await sender.append(entries.map((entry) => entry.change))
       for (const [i, outcome] of outcomes.entries()) {
         if (outcome.type === 'durable') durable++
         else if (outcome.type === 'refused') refusals.add({ line: entries[i]!.line, what: outcome.reason })
+        else if (outcome.error !== null) failure ??= { error: outcome.error }
       }
+      onSent?.(entries, outcomes)
       onProgress(durable)
     } catch (error) {
       failure ??= { error }
@@ -53,6 +67,7 @@ export function createPump(session: Session, onProgress: (durable: number) => vo
     })
     pending.add(sent)
     queued = []
+    queuedBytes = 0
   }
 
   function nudge(): void {
@@ -60,14 +75,15 @@ export function createPump(session: Session, onProgress: (durable: number) => vo
   }
 
   async function makeRoom(): Promise<void> {
-    await session.room()
+    await sender.room()
     flush()
   }
 
   return {
     push(entry) {
       queued.push(entry)
-      return queued.length < APPEND_CHANGES_MAX ? undefined : makeRoom()
+      queuedBytes += boundMutation(entry.change)
+      return queued.length < APPEND_CHANGES_MAX && queuedBytes < APPEND_BYTES_MAX ? undefined : makeRoom()
     },
     nudge,
     async drain() {

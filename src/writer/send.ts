@@ -1,13 +1,13 @@
 // Sends the changes of a source through a session as they come, and counts what became durable.
 
 import { describeTie, faultOf } from './check.ts'
-import { type ChangeEntry, createPump } from './pump.ts'
-import type { Session } from './session.ts'
+import { type ChangeEntry, createPump, type OnSent } from './pump.ts'
+import type { Sender } from './session.ts'
 import { createProblemList, type Entry, type LineProblem, type Source } from './source.ts'
 import type { TieCheck } from './ties.ts'
 
 export interface SendOptions {
-  readonly session: Session
+  readonly sender: Sender
   /** Leave lines out that are no valid change, instead of stopping at the first. */
   readonly skipInvalid: boolean
   /** As in the check; lines beyond it are no valid change. */
@@ -17,6 +17,9 @@ export interface SendOptions {
   /** Ends sending in an orderly way: what was sent is waited for. */
   readonly signal: AbortSignal
   readonly onProgress: (durable: number) => void
+  readonly onSent?: OnSent
+  /** Resolves when whoever hears of what was sent can hear more: nothing is read before. */
+  readonly listenerRoom?: () => Promise<void>
 }
 
 /**
@@ -39,7 +42,7 @@ export interface SendResult {
 
 export async function sendSource(source: Source, options: SendOptions): Promise<SendResult> {
   const { signal } = options
-  const pump = createPump(options.session, options.onProgress)
+  const pump = createPump(options)
   const problems = createProblemList()
   const skipped = createProblemList()
   let readFailure: { readonly error: unknown } | null = null
@@ -55,6 +58,7 @@ export async function sendSource(source: Source, options: SendOptions): Promise<
         if (fault === null) await pump.push(entry as ChangeEntry)
       }
       pump.nudge()
+      await options.listenerRoom?.()
     }
   } catch (error) {
     // A stream that is torn down because the user asked for the end is no failure.

@@ -7,6 +7,7 @@ import type { Encoder } from './framing.ts'
 import { createMessageMaker, type Messages } from './messages.ts'
 import { createRoom } from './room.ts'
 import { createStamper, type StamperOptions } from './stamper.ts'
+import type { Newest } from './start.ts'
 
 /** `origin` is random, and new for every session. */
 export interface SessionOptions extends StamperOptions {
@@ -22,23 +23,35 @@ export interface SessionOptions extends StamperOptions {
 
 /**
  * What became of one change. `refused`: it is in the log, where every node quarantines it. `unsent`: it was held back,
- * because an earlier answer showed that this machine's clock is too far ahead.
+ * because an earlier answer showed that this machine's clock is too far ahead (`error` is null), or because the log has
+ * given up on an earlier one. `unknown`: the log has given up on it, and it may be in the log.
  */
 export type Outcome =
   | { readonly type: 'durable'; readonly stamp: Stamp; readonly appended: Appended }
   | { readonly type: 'refused'; readonly stamp: Stamp; readonly appended: Appended; readonly reason: string }
-  | { readonly type: 'unsent'; readonly reason: string }
+  | { readonly type: 'unsent'; readonly reason: string; readonly error: unknown }
+  | { readonly type: 'unknown'; readonly reason: string; readonly error: unknown }
 
-export interface Session {
-  readonly origin: Origin
-  /**
-   * Appends changes and answers in their order once all are durable. Whatever is not `durable` must be told to whoever
-   * wrote it. Calls may overlap; each waits for room before it stamps. Throws what the log throws when it gives up,
-   * then or at an earlier call: any part of these changes may be in the log.
-   */
+/** Hears what became of the changes from `from` on. */
+export type OnOutcomes = (from: number, outcomes: readonly Outcome[]) => void
+
+/** What changes are sent through. */
+export interface Sender {
+  /** Appends changes and answers in their order. Whatever is not `durable` must be told to whoever wrote it. */
   append(changes: readonly TypedChange[]): Promise<readonly Outcome[]>
   /** Resolves when an append would not have to wait. */
   room(): Promise<void>
+}
+
+export interface Session extends Sender {
+  readonly origin: Origin
+  /**
+   * Calls may overlap; each waits for room before it stamps. `onOutcomes` hears of each batch when it is answered. Once
+   * the log has given up, nothing more is sent.
+   */
+  append(changes: readonly TypedChange[], onOutcomes?: OnOutcomes): Promise<readonly Outcome[]>
+  /** Takes note of what a node has seen: what is written from here on wins over it. */
+  follow(newest: Newest): void
 }
 
 /** The sizes that keep a broker busy without exceeding its limit of 1 MB a request. */
@@ -90,26 +103,38 @@ export function createSession(options: SessionOptions): Session {
       return judge(batch, answers)
     } catch (error) {
       failure ??= { error }
-      throw error
+      const unknown: Outcome = { type: 'unknown', reason: reasonOf(error), error }
+      return batch.changes.map(() => unknown)
     } finally {
       room.give(batch.bytes)
     }
   }
 
-  async function admit(changes: readonly TypedChange[], sent: Promise<readonly Outcome[]>[]): Promise<void> {
+  /** Why nothing more is sent; null while something may be. */
+  function heldBack(): Outcome | null {
+    if (failure !== null) return { type: 'unsent', reason: reasonOf(failure.error), error: failure.error }
+    return clockFault === null ? null : { type: 'unsent', reason: clockFault, error: null }
+  }
+
+  async function admit(
+    changes: readonly TypedChange[],
+    sent: Promise<readonly Outcome[]>[],
+    onOutcomes: OnOutcomes,
+  ): Promise<void> {
+    const settle = (from: number, outcomes: Promise<readonly Outcome[]>): void => {
+      sent.push(
+        outcomes.then((found) => {
+          onOutcomes(from, found)
+          return found
+        }),
+      )
+    }
     for (let at = 0; at < changes.length; ) {
       await room.wait()
-      if (failure !== null) throw failure.error
-      if (clockFault !== null) {
-        const held: Outcome = { type: 'unsent', reason: clockFault }
-        sent.push(Promise.resolve(changes.slice(at).map(() => held)))
-        return
-      }
+      const held = heldBack()
+      if (held !== null) return settle(at, Promise.resolve(changes.slice(at).map(() => held)))
       const batch = fillBatch(changes, at)
-      const answer = send(batch)
-      // Looked at in order once all are sent; until then a failure must not count as unhandled.
-      answer.catch(() => {})
-      sent.push(answer)
+      settle(at, send(batch))
       at += batch.records.length
     }
   }
@@ -117,13 +142,18 @@ export function createSession(options: SessionOptions): Session {
   return {
     origin,
     room: room.wait,
-    async append(changes) {
+    follow: stamper.follow,
+    async append(changes, onOutcomes = () => {}) {
       const sent: Promise<readonly Outcome[]>[] = []
       // One after the other, so that two calls never fill the same room.
-      const admitted = admission.then(() => admit(changes, sent))
+      const admitted = admission.then(() => admit(changes, sent, onOutcomes))
       admission = admitted.catch(() => {})
       await admitted
       return (await Promise.all(sent)).flat()
     },
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

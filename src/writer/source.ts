@@ -25,13 +25,13 @@ export interface ProblemList {
 
 const PROBLEMS_KEPT_MAX = 10
 
-export function createProblemList(): ProblemList {
+export function createProblemList(keptMax: number = PROBLEMS_KEPT_MAX): ProblemList {
   const kept: LineProblem[] = []
   let count = 0
   return {
     add(problem) {
       count++
-      if (kept.length < PROBLEMS_KEPT_MAX) kept.push(problem)
+      if (kept.length < keptMax) kept.push(problem)
     },
     count: () => count,
     first: () => kept,

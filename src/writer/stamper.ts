@@ -20,6 +20,8 @@ export interface Stamper {
   stamp(change: TypedChange): Mutation
   /** The time of the newest stamp that was given or followed, nanoseconds since 1970. */
   lastNs(): bigint
+  /** Takes note of what a node has seen: what is stamped from here on wins over it, as far as a clock may be followed. */
+  follow(newest: Newest): void
   /** Takes note of an answer of the log; true when every node takes what was stamped up to this time (nanoseconds). */
   observe(newestNs: bigint, appendMs: bigint): boolean
   /** Why every node will quarantine the message, or null. */
@@ -42,8 +44,6 @@ const LOW_END = 0x1_0000
 
 export function createStamper({ origin, maxClockAheadMs, nowNs, newest }: StamperOptions): Stamper {
   let clock: Clock = createClock(origin, maxClockAheadMs)
-  if (newest?.appendMs) clock = observeAppendTime(clock, newest.appendMs)
-  if (newest?.stamp) clock = observeStampTime(clock, stampToTime(newest.stamp), nowNs())
   let nextSeq = 0n
   let prefix = ''
   let low = LOW_END
@@ -69,10 +69,19 @@ export function createStamper({ origin, maxClockAheadMs, nowNs, newest }: Stampe
     return ticked.stamp
   }
 
+  const follow = ({ stamp, appendMs }: Newest): void => {
+    clock = settle()
+    if (appendMs !== null) clock = observeAppendTime(clock, appendMs)
+    if (stamp !== null) clock = observeStampTime(clock, stampToTime(stamp), nowNs())
+    mustLook = true
+  }
+  if (newest !== undefined) follow(newest)
+
   return {
     look() {
       mustLook = true
     },
+    follow,
     stamp({ operation, dataset, key, columns }) {
       return { stamp: nextStamp(), seq: nextSeq++, operation, dataset, key, columns }
     },

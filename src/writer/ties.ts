@@ -3,7 +3,7 @@
 import { hash } from 'node:crypto'
 import type { TypedChange } from '../codec/line.ts'
 import { keyToText } from '../crdt/mutation.ts'
-import { compareValues, type Value } from '../crdt/value.ts'
+import type { Value } from '../crdt/value.ts'
 
 /** Two lines that disagree, and about what. */
 export interface Tie {
@@ -17,25 +17,33 @@ export interface TieCheck {
   see(change: TypedChange, line: number): Tie | null
 }
 
+const CELLS_PER_ROW = 10
+/** Longer texts are remembered by their hash. */
+const TEXT_CHARS_MAX = 64
+
 /** What lines with one timestamp have said about one row so far: each thing with the line that said it first. */
 interface Said {
   upsertLine: number | null
   deleteLine: number | null
-  readonly cells: Map<string, { readonly value: Value; readonly line: number }>
+  readonly cells: Map<string, { readonly token: string; readonly line: number }>
 }
 
 /**
- * A check that remembers at least the newest `rowsMax` rows (twice as many at most): for a stream that comes once.
- * For a file, feed it only the lines that `createTieIndex` found suspicious, and no limit.
+ * A check that remembers at least the newest `rowsMax` rows (twice as many at most), fewer where they have more than ten
+ * cells each: for a stream that comes once. For a file, feed it only the lines that `createTieIndex` found suspicious,
+ * and no limit.
  */
 export function createTieCheck(rowsMax: number = Number.POSITIVE_INFINITY): TieCheck {
+  const cellsMax = rowsMax * CELLS_PER_ROW
+  let cells = 0
   let recent = new Map<string, Said>()
   let older = new Map<string, Said>()
 
   function recall(name: string): Said {
     const known = recent.get(name) ?? older.get(name)
     if (known !== undefined) return known
-    if (recent.size >= rowsMax) {
+    if (recent.size >= rowsMax || cells >= cellsMax) {
+      cells = 0
       older = recent
       recent = new Map()
     }
@@ -48,6 +56,7 @@ export function createTieCheck(rowsMax: number = Number.POSITIVE_INFINITY): TieC
     see(change, line) {
       if (change.timeNs === null) return null
       const said = recall(nameOf(change))
+      cells += change.columns.size
       const tie = findTie(said, change, line)
       if (tie === null) note(said, change, line)
       return tie
@@ -114,7 +123,7 @@ function findTie(said: Said, change: TypedChange, line: number): Tie | null {
   if (said.deleteLine !== null) return { line, earlierLine: said.deleteLine, about: 'whether the row exists' }
   for (const [column, value] of change.columns) {
     const cell = said.cells.get(column)
-    if (cell !== undefined && compareValues(cell.value, value) !== 0) {
+    if (cell !== undefined && cell.token !== tokenOf(value)) {
       return { line, earlierLine: cell.line, about: `column ${column}` }
     }
   }
@@ -125,8 +134,18 @@ function note(said: Said, change: TypedChange, line: number): void {
   if (change.operation === 'delete') said.deleteLine ??= line
   if (change.operation === 'upsert') said.upsertLine ??= line
   for (const [column, value] of change.columns) {
-    if (!said.cells.has(column)) said.cells.set(column, { value, line })
+    if (!said.cells.has(column)) said.cells.set(column, { token: tokenOf(value), line })
   }
+}
+
+/** Equal for equal values of one column, and short. */
+function tokenOf(value: Value): string {
+  if (value instanceof Uint8Array) return `bytes ${shorten(Buffer.from(value).toString('base64'))}`
+  return `${typeof value} ${shorten(String(value))}`
+}
+
+function shorten(text: string): string {
+  return text.length <= TEXT_CHARS_MAX ? text : `hash ${hash('sha256', text)}`
 }
 
 function nameOf(change: TypedChange): string {

@@ -103,10 +103,10 @@ describe('a line', () => {
 
   it('is refused with member, reason and remedy', () => {
     const start = '{"dataset":"tracks","operation":"upsert",'
-    expect(detailOf('[]')).toBe('a line should be an object, not an array')
+    expect(detailOf('[]')).toBe('a change should be an object, not an array')
     expect(detailOf('{')).toMatch(/^not valid JSON: .* \(character 2\)$/)
     expect(detailOf(`${start}"title":"x"}`)).toMatch(
-      /^"title" is no member of a line .*columns belong into "data"$/,
+      /^"title" is no member of a change .*columns belong into "data"$/,
     )
     expect(detailOf(`${start}"table":"tracks","data":{"id":1}}`)).toMatch(/give one of them/)
     expect(detailOf('{"operation":"upsert","data":{"id":1}}')).toMatch(/^dataset: it should be the name/)

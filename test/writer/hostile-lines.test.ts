@@ -39,7 +39,10 @@ it.each(BAD_LINES)('$name', async ({ line, words }) => {
     Buffer.from(lineOf('')),
   ])
   const faults: (string | null)[] = []
-  for await (const entries of createChangeSource(() => bytesOf(bytes, 100_000), catalogue)()) {
+  for await (const entries of createChangeSource(
+    () => bytesOf(bytes, 100_000),
+    () => catalogue,
+  )()) {
     for (const entry of entries) faults.push(faultOf(entry, (NOW_MS + 60_000n) * 1_000_000n))
   }
   expect(faults).toEqual([null, expect.stringMatching(words), null])

@@ -116,7 +116,7 @@ describe('a session', () => {
         )
         const judge = createJudge({ logId: LOG_ID, maxClockAheadMs: MAX_CLOCK_AHEAD_MS })
         for (const outcome of outcomes) {
-          const [record] = outcome.type === 'unsent' ? [] : await log.pick([outcome.appended])
+          const [record] = 'appended' in outcome ? await log.pick([outcome.appended]) : []
           const expected = outcome.type === 'durable' ? 'merge' : 'quarantined'
           expect(judge(record!, CATALOGUE).type).toBe(expected)
         }
@@ -174,12 +174,23 @@ describe('a session', () => {
     expect(inFlightMax).toBeGreaterThan(700)
   })
 
-  it('that the log fails throws what the log threw, then and ever after', async () => {
+  it('that the log fails says which changes may be in the log, and sends nothing ever after', async () => {
     const log = await createTestLog()
     const broken: Log = { ...log, append: () => Promise.reject(new Error('the broker is gone')) }
     const session = createTestSession(broken)
-    await expect(session.append([upsert('t', 1n), upsert('u', 1n)])).rejects.toThrow('the broker is gone')
-    await expect(session.append([upsert('t', 1n)])).rejects.toThrow('the broker is gone')
+    const reason = 'the broker is gone'
+    const heard: (readonly [number, string])[] = []
+    const outcomes = await session.append([upsert('t', 1n), upsert('u', 1n)], (from, found) => {
+      heard.push(...found.map(({ type }, i) => [from + i, type] as const))
+    })
+    expect(outcomes.map(({ type }) => type)).toEqual(['unknown', 'unsent'])
+    expect(heard).toEqual([
+      [0, 'unknown'],
+      [1, 'unsent'],
+    ])
+    expect(await session.append([upsert('t', 1n)])).toEqual([
+      { type: 'unsent', reason, error: expect.objectContaining({ message: reason }) },
+    ])
     await session.room()
   })
 })

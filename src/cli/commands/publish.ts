@@ -23,7 +23,9 @@ export function addPublishCommand(parent: Command, io: Io): void {
     )
     .addHelpText('after', HELP)
     .action(async (path: string, options: PublishOptions, command: Command) => {
-      await publishFrom(createContext(io, command), path, options, createChangeSource)
+      await publishFrom(createContext(io, command), path, options, (open, catalogue) =>
+        createChangeSource(open, () => catalogue),
+      )
     })
 }
 

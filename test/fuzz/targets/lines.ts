@@ -140,7 +140,7 @@ export const publishLines = textTarget(
   'publish',
   LINES,
   WORDS,
-  (open) => createChangeSource(open, CATALOGUE),
+  (open) => createChangeSource(open, () => CATALOGUE),
   /^none is expected$/,
 )
 export const importRows = textTarget(
