@@ -21,6 +21,7 @@ const LIMIT_MEANINGS: Readonly<Record<keyof Limits, string>> = {
   headerBytes: "HTTP: the most bytes of a request's line and headers",
   receiveMs: 'HTTP: seconds until all headers of a request are there, and again until all of a JSON body is',
   idleMs: 'HTTP: seconds in which nothing comes of a body of JSON lines, or nothing is taken of an answer',
+  appendMs: 'HTTP: seconds that a request waits for the log to take its mutations',
   requestsPerSecond: 'HTTP: requests a second from one address',
   requestsMax: 'HTTP: requests at the same time, streams not counted',
   streamsMax: 'HTTP: streams at the same time: of events, and of JSON lines',

@@ -1,27 +1,22 @@
 // What `publish` and `import` share: check the source whole where it can be read twice, send it, say what became of it.
 
-import { randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
 import type { Catalogue } from '../codec/catalogue.ts'
-import { type Origin, stampToIso, stampToOrigin } from '../crdt/stamp.ts'
-import { readAuthorities } from '../tls/pem.ts'
+import type { LogGenesis } from '../log/check.ts'
 import { type CheckResult, checkSource } from '../writer/check.ts'
-import { createEncoder, type Framing } from '../writer/framing.ts'
 import { readBytes } from '../writer/lines.ts'
 import type { OnlyChanged } from '../writer/only-changed.ts'
 import { orderTies } from '../writer/order.ts'
-import { registerMutationSchema } from '../writer/registry.ts'
 import { type SendResult, sendSource } from '../writer/send.ts'
-import { createSession, type Session } from '../writer/session.ts'
+import type { Session } from '../writer/session.ts'
 import type { LineProblem, Source } from '../writer/source.ts'
-import { findStart, type Newest, unfollowedMs } from '../writer/start.ts'
 import { createTieCheck } from '../writer/ties.ts'
 import { compareWords, requireComparable, withOnlyChanged } from './comparing.ts'
-import type { Config } from './config.ts'
 import type { Context } from './context.ts'
 import { explainError, Failure, usageFailure } from './errors.ts'
-import { type CheckedLog, readAllDefinitions, withCheckedLog, withDatabase } from './log-access.ts'
+import { readAllDefinitions, withCheckedLog, withDatabase } from './log-access.ts'
 import { countOf, formatCount, startProgress } from './progress.ts'
+import { nowNs, openSession, registryAuthorities, type SessionSource } from './session.ts'
 
 export interface PublishOptions {
   readonly skipInvalid?: boolean
@@ -63,7 +58,11 @@ export async function publishFrom(
         : await checkWhole(context, source, { path, isStream, latestNs: latestNs(), options })
     const finish = async (left: Source, compared: OnlyChanged | null): Promise<void> => {
       if (options.dryRun === true) return sayDryRun(context, check!.valid, compared)
-      const session = await openSession(context, checked, check === null || check.unstamped > 0)
+      const session = await openSession(context, {
+        ...checked,
+        isClockUsed: check === null || check.unstamped > 0,
+        readNewest: newestOf(context, checked.genesis),
+      })
       const total = compared === null ? (check?.valid ?? null) : null
       await send(context, { source: left, session, path, total, latestNs, options, compared })
     }
@@ -73,6 +72,12 @@ export async function publishFrom(
       finish(compared.source, compared),
     )
   })
+}
+
+/** What the node of the settings has seen; null where none is configured. */
+function newestOf(context: Context, genesis: LogGenesis): SessionSource['readNewest'] {
+  if (context.config.get('DATABASE_URL') === null) return null
+  return () => withDatabase(context, (database) => database.look(genesis))
 }
 
 async function sayDryRun({ out }: Context, valid: number, compared: OnlyChanged | null): Promise<void> {
@@ -85,10 +90,6 @@ async function sayDryRun({ out }: Context, valid: number, compared: OnlyChanged 
   if (out.json) await out.record({ durable: 0, skipped: 0, ...compared.counts() })
 }
 
-function nowNs(): bigint {
-  return BigInt(Date.now()) * 1_000_000n
-}
-
 /** Before a long file is checked for nothing. */
 function requireRegistryUrl({ config }: Context): void {
   const url = config.get('SCHEMA_REGISTRY_URL')
@@ -98,15 +99,6 @@ function requireRegistryUrl({ config }: Context): void {
     'SCHEMA_REGISTRY_URL is no URL of a schema registry',
     'write http://host:port, or set it to nothing to write with single-object framing, which needs no registry',
   )
-}
-
-/** PEM; null: those that the system trusts. Throws a usage failure for a file that holds none. */
-function registryAuthorities(config: Config): string | null {
-  const path = config.get('SCHEMA_REGISTRY_SSL_CA')
-  if (path === null) return null
-  const read = readAuthorities({ setting: 'SCHEMA_REGISTRY_SSL_CA', path })
-  if (read.type === 'refused') throw usageFailure(read.what, read.remedy)
-  return read.pem
 }
 
 function requireFile(path: string): void {
@@ -157,44 +149,6 @@ function listProblems(problems: readonly LineProblem[], count: number): string {
   const lines = problems.map(({ line, what }) => `  line ${line}: ${what}`)
   if (count > problems.length) lines.push(`  … and ${formatCount(count - problems.length)} more`)
   return lines.join('\n')
-}
-
-/** `isClockUsed`: some messages get their timestamp here, so it matters where the clock starts. */
-async function openSession(context: Context, checked: CheckedLog, isClockUsed: boolean): Promise<Session> {
-  const { config, out } = context
-  const { log, genesis } = checked
-  const framing = await findFraming(context, checked.subject)
-  const hasDatabase = config.get('DATABASE_URL') !== null
-  const readNewest = hasDatabase ? () => withDatabase(context, (database) => database.look(genesis)) : null
-  const start = isClockUsed ? await findStart(readNewest) : null
-  if (start?.type === 'unknown') {
-    out.say(`Timestamps start from this machine's clock alone: ${start.reason}.`)
-  }
-  if (start?.type === 'node') warnOfClock(context, start.newest, genesis.maxClockAheadMs)
-  return createSession({
-    log,
-    maxClockAheadMs: genesis.maxClockAheadMs,
-    encode: createEncoder(framing),
-    origin: randomBytes(8).toString('hex') as Origin,
-    nowNs,
-    ...(start?.type === 'node' ? { newest: start.newest } : {}),
-  })
-}
-
-function warnOfClock({ out }: Context, newest: Newest, maxClockAheadMs: bigint): void {
-  const aheadMs = unfollowedMs(newest, nowNs(), maxClockAheadMs)
-  if (newest.stamp === null || aheadMs === 0n) return
-  out.say(
-    `warning: the node's newest timestamp, ${stampToIso(newest.stamp)}, is ${aheadMs} ms further ahead of the clock than a writer follows: until then changes of what has that timestamp are without effect. Find the writer whose clock is ahead (origin ${stampToOrigin(newest.stamp)}).`,
-  )
-}
-
-async function findFraming({ config }: Context, subject: string): Promise<Framing> {
-  const url = config.get('SCHEMA_REGISTRY_URL')
-  if (url === null) return { type: 'single-object' }
-  const registered = await registerMutationSchema(url, subject, registryAuthorities(config))
-  if (registered.type === 'refused') throw new Failure(registered.what, registered.remedy)
-  return { type: 'confluent', schemaId: registered.schemaId }
 }
 
 interface SendContext {

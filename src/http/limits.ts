@@ -9,6 +9,8 @@ export interface Limits {
   readonly receiveMs: number
   /** Milliseconds in which nothing comes in a body of JSON lines, or nothing is taken of a stream of events. */
   readonly idleMs: number
+  /** Milliseconds that a request waits for the log to take its mutations. */
+  readonly appendMs: number
   /** Requests a second of one client (address). */
   readonly requestsPerSecond: number
   /** Requests at the same time, streams not counted. */
@@ -22,6 +24,7 @@ export const LIMITS: Limits = {
   headerBytes: 16 * 1024,
   receiveMs: 30_000,
   idleMs: 60_000,
+  appendMs: 30_000,
   requestsPerSecond: 1_000,
   requestsMax: 64,
   streamsMax: 64,
@@ -33,6 +36,7 @@ export const LIMIT_SETTINGS = {
   headerBytes: 'SPINDEXER_HTTP_HEADER_BYTES',
   receiveMs: 'SPINDEXER_HTTP_RECEIVE_SECONDS',
   idleMs: 'SPINDEXER_HTTP_IDLE_SECONDS',
+  appendMs: 'SPINDEXER_HTTP_APPEND_SECONDS',
   requestsPerSecond: 'SPINDEXER_HTTP_REQUESTS_PER_SECOND',
   requestsMax: 'SPINDEXER_HTTP_REQUESTS_MAX',
   streamsMax: 'SPINDEXER_HTTP_STREAMS_MAX',

@@ -3,6 +3,7 @@
 import type { Catalogue } from '../codec/catalogue.ts'
 import type { Judge } from '../codec/verdict.ts'
 import type { HashSeed } from '../crdt/packed/siphash.ts'
+import type { Stamp } from '../crdt/stamp.ts'
 import type { Log, Problem } from '../log/log.ts'
 import type { LogIdentity, Store } from '../store/store.ts'
 import type { Retry } from './retry.ts'
@@ -15,6 +16,8 @@ export type NodeEvent =
       readonly partitions: number
       /** Of the definitions. */
       readonly offset: bigint
+      /** The definitions offset for which all parked messages have been judged again. */
+      readonly rejudgedTo: bigint
       /** By partition, below which everything has been processed; also by other workers of the node. */
       readonly positions: ReadonlyMap<number, bigint>
     }
@@ -24,6 +27,12 @@ export type NodeEvent =
   /** Where the reading of partitions goes on from, as the store has it; before `assigned`. */
   | { readonly type: 'resumed'; readonly positions: ReadonlyMap<number, bigint> }
   | { readonly type: 'assigned'; readonly partitions: readonly number[] }
+  /** A batch is about to be written: the newest that it holds, null without mutations. */
+  | {
+      readonly type: 'committing'
+      readonly newestStamp: Stamp | null
+      readonly newestAppendMs: bigint | null
+    }
   | {
       readonly type: 'committed'
       readonly consumed: number
@@ -32,10 +41,14 @@ export type NodeEvent =
       readonly quarantined: number
       /** Of the partitions that the batch moved. */
       readonly positions: ReadonlyMap<number, bigint>
+      /** Of the definitions that the batch was judged by. */
+      readonly offset: bigint
       readonly ms: number
     }
   | { readonly type: 'caught-up'; readonly partition: number; readonly position: bigint }
   | { readonly type: 'defined'; readonly offset: bigint; readonly taken: number; readonly refused: number }
+  /** Nothing is left to judge again under the definitions below this offset. */
+  | { readonly type: 'settled'; readonly offset: bigint }
   | { readonly type: 'rejudged'; readonly judged: number; readonly merged: number }
   | { readonly type: 'restarted'; readonly reason: string }
   | { readonly type: 'waiting'; readonly what: string; readonly error: unknown; readonly waitMs: number }

@@ -3,9 +3,10 @@
 import { DirectReader } from '../codec/direct.ts'
 import type { Pointer } from '../codec/record.ts'
 import { createPackedFold, type PackedFold } from '../crdt/packed/fold.ts'
+import { maxStamp, type Stamp } from '../crdt/stamp.ts'
 import type { Batch } from '../store/store.ts'
 import { explainRejected } from './blame.ts'
-import type { Context, Outcome } from './context.ts'
+import type { Context, NodeEvent, Outcome } from './context.ts'
 import { type Chunk, createWindow, type Window } from './window.ts'
 
 /** After this a batch that is being written is worth a word: a lock is waited for without an end. */
@@ -58,6 +59,7 @@ export function createPipeline(context: Context, windowBytesMax: number): Pipeli
       const error = `the database has been at work on it for ${Math.round((performance.now() - began) / 1_000)} s; somebody may hold a lock (pg_locks, pg_blocking_pids)`
       context.emit({ type: 'waiting', what: 'write a batch yet', error, waitMs: SLOW_BATCH_MS })
     }, SLOW_BATCH_MS)
+    context.emit(newestOf(batch))
     try {
       const result = await context.retry('write a batch', () => context.store.commit(batch))
       if (result.type === 'committed') {
@@ -211,6 +213,18 @@ function emitCommitted(context: Context, batch: Batch, ms: number): void {
     parked: sum('parked'),
     quarantined: sum('quarantined'),
     positions: new Map(batch.steps.map(({ partition, next }) => [partition, next])),
+    offset: batch.catalogueOffset,
     ms,
   })
+}
+
+function newestOf({ steps }: Batch): NodeEvent {
+  let newestStamp: Stamp | null = null
+  let newestAppendMs: bigint | null = null
+  for (const step of steps) {
+    newestStamp = maxStamp(newestStamp, step.newestStamp)
+    const ms = step.newestAppendMs
+    if (ms !== null && (newestAppendMs === null || ms > newestAppendMs)) newestAppendMs = ms
+  }
+  return { type: 'committing', newestStamp, newestAppendMs }
 }

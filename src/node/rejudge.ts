@@ -25,12 +25,16 @@ export async function rejudgeParked(context: Context, messagesMax: number): Prom
   let after: PendingMessage | null = null
   while (!signal.aborted) {
     const from: PendingMessage | null = after
+    const { offset } = context.catalogue
     const found = await context.retry('look for parked messages', () =>
       store.parkedToJudge(from, messagesMax),
     )
     if (found.length === 0) {
       // What came behind the last one has been judged; only a look from the start finds that nothing is left.
-      if (after === null) await context.wakeRejudge.wait(signal)
+      if (after === null) {
+        context.emit({ type: 'settled', offset })
+        await context.wakeRejudge.wait(signal)
+      }
       after = null
       continue
     }

@@ -83,6 +83,7 @@ async function runSession(options: NodeOptions, endsByCopy: Map<string, Ends>): 
       identity,
       partitions: checked.description.partitions.length,
       offset: state.catalogue.offset,
+      rejudgedTo: state.rejudgedTo,
       positions: state.positions,
     })
     const ends = endsByCopy.get(copyId) ?? endsOf(checked)

@@ -18,6 +18,8 @@ export interface SendOptions {
   readonly signal: AbortSignal
   readonly onProgress: (durable: number) => void
   readonly onSent?: OnSent
+  /** How many problems are kept of each kind; ten unless set. */
+  readonly problemsKept?: number
   /** Resolves when whoever hears of what was sent can hear more: nothing is read before. */
   readonly listenerRoom?: () => Promise<void>
 }
@@ -43,8 +45,8 @@ export interface SendResult {
 export async function sendSource(source: Source, options: SendOptions): Promise<SendResult> {
   const { signal } = options
   const pump = createPump(options)
-  const problems = createProblemList()
-  const skipped = createProblemList()
+  const problems = createProblemList(options.problemsKept)
+  const skipped = createProblemList(options.problemsKept)
   let readFailure: { readonly error: unknown } | null = null
   let isWhole = true
   try {

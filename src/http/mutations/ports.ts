@@ -1,0 +1,19 @@
+// What posting mutations needs of the rest.
+
+import type { Writing } from '../../writer/writing.ts'
+import type { Applied } from '../applied.ts'
+import type { Limits } from '../limits.ts'
+import type { ProblemKind } from '../problem.ts'
+
+/** Why the log does not take what it was given, for people: the thing, the reason and the remedy. */
+export interface LogTrouble {
+  readonly kind: Extract<ProblemKind, 'log-away' | 'log-closed' | 'log-refused'>
+  readonly detail: string
+}
+
+export interface MutationsPorts {
+  readonly writing: Writing
+  readonly applied: Pick<Applied, 'reached'>
+  readonly explainLog: (error: unknown) => LogTrouble
+  readonly limits: Limits
+}

@@ -1,0 +1,100 @@
+// The log that is written to: looked at before anything is, and the definitions that hold in it.
+
+import type { Catalogue } from '../codec/catalogue.ts'
+import type { LogGenesis } from '../log/check.ts'
+import type { Log } from '../log/log.ts'
+import { type FollowedDefinitions, followDefinitions } from './follow-definitions.ts'
+import { LateError, within } from './late.ts'
+
+export interface TargetOptions {
+  readonly log: Log
+  /** Looks whether the log may be written to. Throws what forbids it, in words for people. */
+  readonly inspect: () => Promise<LogGenesis>
+  /** This machine's clock, nanoseconds since 1970. */
+  readonly nowNs: () => bigint
+  /** How long anybody waits for the log, in milliseconds. */
+  readonly waitMs: number
+}
+
+/** What changes are to be checked against. */
+export interface Rules {
+  readonly catalogue: Catalogue
+  /** A timestamp beyond this (nanoseconds since 1970) would be ahead of the log's clock. */
+  readonly latestNs: bigint
+}
+
+export interface Target {
+  /** Throws why the log may not be written to. */
+  genesis(): Promise<LogGenesis>
+  /** The log has to be looked at again before it is written to; its definitions stay while it is the same copy. */
+  doubt(): void
+  /** Resolves when there are rules. Throws why not, at the latest after the time that anybody waits. */
+  ready(): Promise<void>
+  /** As of now; only once ready. */
+  rules(): Rules
+  /** Everything that is known of the log is of no use any more. */
+  forget(): void
+  close(): void
+}
+
+interface Known {
+  readonly genesis: LogGenesis
+  readonly definitions: FollowedDefinitions
+}
+
+export function createTarget({ log, inspect, nowNs, waitMs }: TargetOptions): Target {
+  let known: Known | null = null
+  let looking: Promise<Known> | null = null
+  let isClosed = false
+
+  const forget = (): void => {
+    known?.definitions.close()
+    known = null
+    looking = null
+  }
+
+  /** Of all who ask at once, one looks. */
+  function getKnown(): Promise<Known> {
+    if (looking !== null) return looking
+    const attempt = look()
+    attempt.catch(() => {
+      if (looking === attempt) looking = null
+    })
+    looking = attempt
+    return attempt
+  }
+
+  async function look(): Promise<Known> {
+    const genesis = await inspect()
+    if (isClosed) throw new LateError('the node is about to stop')
+    if (known !== null && known.genesis.copyId === genesis.copyId) return known
+    known?.definitions.close()
+    const definitions = followDefinitions({ log, logId: genesis.logId, onLost: forget })
+    known = { genesis, definitions }
+    return known
+  }
+
+  return {
+    genesis: async () => (await getKnown()).genesis,
+    doubt() {
+      looking = null
+    },
+    async ready() {
+      const { definitions } = await within(getKnown(), waitMs)
+      await within(definitions.current, waitMs)
+    },
+    rules() {
+      if (known === null) throw new LateError('the log was made anew and is being looked at again')
+      const { genesis, definitions } = known
+      return {
+        catalogue: definitions.catalogue(),
+        latestNs: nowNs() + genesis.maxClockAheadMs * 1_000_000n,
+      }
+    },
+    forget,
+    close() {
+      isClosed = true
+      forget()
+    },
+  }
+}
