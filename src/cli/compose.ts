@@ -10,10 +10,11 @@ import { readKafkaSecurity } from '../log/kafka/security.ts'
 import { type CreateTopicsResult, createKafkaTopics } from '../log/kafka/topics.ts'
 import { parseKafkaUrl } from '../log/kafka/url.ts'
 import type { KeptLog } from '../log/log.ts'
-import { isTransient as isPostgresLogTransient } from '../log/postgres/errors.ts'
+import { isTransient as isPostgresLogTransient, SEALED } from '../log/postgres/errors.ts'
 import { createPostgresLog } from '../log/postgres/log.ts'
 import { makePostgresLog } from '../log/postgres/make.ts'
 import { isPostgresUrl, type PostgresAddress, parsePostgresUrl } from '../log/postgres/url.ts'
+import { codeOf } from '../postgres/errors.ts'
 import { createPool, endPool, inTransaction, isConnectionString, READ_SNAPSHOT } from '../postgres/pool.ts'
 import { readPostgresUrl } from '../postgres/url.ts'
 import { isSameIdentity } from '../store/identity.ts'
@@ -39,6 +40,14 @@ import { usageFailure } from './errors.ts'
 /** Errors that pass by themselves, of the log and of the database. */
 export function isTransient(error: unknown): boolean {
   return isKafkaTransient(error) || isPostgresTransient(error) || isPostgresLogTransient(error)
+}
+
+/** True for what a log says that was sealed: it was copied, and takes nothing any more. */
+export function isLogClosed(error: unknown): boolean {
+  for (let each = error, depth = 0; each instanceof Error && depth < 10; each = each.cause, depth++) {
+    if (codeOf(each) === SEALED) return true
+  }
+  return false
 }
 
 /** What libraries say while they work, for those who debug. */

@@ -1,6 +1,7 @@
 // Opens the HTTP door of a running node: settings to ports, ports to routes.
 
 import type { FastifyInstance } from 'fastify'
+import { createApplied } from '../http/applied.ts'
 import { createMetrics } from '../http/metrics.ts'
 import { createProgress } from '../http/progress.ts'
 import { addRoutes } from '../http/routes.ts'
@@ -10,9 +11,10 @@ import type { SeenLog } from '../http/status-record.ts'
 import { createWatermarks } from '../http/watermarks.ts'
 import type { Log } from '../log/log.ts'
 import type { NodeEvent } from '../node/context.ts'
-import { isTransient, openDatabase } from './compose.ts'
+import { isTransient, type OpenedLog, openDatabase } from './compose.ts'
 import type { Context } from './context.ts'
 import { type DoorConfig, readTls, warningsOf } from './door-config.ts'
+import { createDoorWriting, explainLog } from './door-writing.ts'
 import { explainError, Failure, messageOf } from './errors.ts'
 import { HTTP_DEFAULT } from './http-settings.ts'
 import { PACKAGE } from './version.ts'
@@ -26,7 +28,7 @@ export interface Door {
   close(): Promise<void>
 }
 
-/** Beside the connections of the node, which needs them all. */
+/** Beside the connections of the node, which needs them all; one more is for short looks at positions. */
 const SNAPSHOTS_MAX = 3
 const SNAPSHOT_WAIT_MS = 10_000
 const STATEMENT_MS = 30_000
@@ -36,9 +38,13 @@ const LOOK_MS = 10_000
 /** For requests to finish; the node needs what is left of the ten seconds after which supervisors kill. */
 const CLOSE_MS = 2_000
 
-export async function openDoor(context: Context, config: DoorConfig, log: Log): Promise<Door> {
+export async function openDoor(context: Context, config: DoorConfig, opened: OpenedLog): Promise<Door> {
   const { out, debug } = context
-  const database = openDatabase(context.config, { connectionsMax: SNAPSHOTS_MAX, statementMs: STATEMENT_MS })
+  const { log } = opened
+  const database = openDatabase(context.config, {
+    connectionsMax: SNAPSHOTS_MAX + 1,
+    statementMs: STATEMENT_MS,
+  })
   const now = () => performance.now()
   const lookAtLog = () => look(log)
   const watermarks = createWatermarks({
@@ -55,6 +61,8 @@ export async function openDoor(context: Context, config: DoorConfig, log: Log): 
     snapshotsMax: SNAPSHOTS_MAX,
     waitMs: SNAPSHOT_WAIT_MS,
   })
+  const applied = createApplied({ look: (identity) => database.look(identity) })
+  const writing = createDoorWriting(context, { opened, database, waitMs: config.limits.appendMs })
   const app = await createDoor({
     ...config,
     version: PACKAGE.version,
@@ -63,7 +71,11 @@ export async function openDoor(context: Context, config: DoorConfig, log: Log): 
       if (error instanceof Error) debug(error.stack ?? '')
     },
   })
-  addRoutes(app, { withSnapshot, lookAtLog, progress, watermarks, metrics })
+  const { limits } = config
+  addRoutes(app, {
+    ...{ withSnapshot, lookAtLog, progress, watermarks, metrics },
+    ...{ writing, applied, explainLog, limits },
+  })
 
   let closing: Promise<void> | null = null
   const stopServing = (): Promise<void> => {
@@ -72,6 +84,7 @@ export async function openDoor(context: Context, config: DoorConfig, log: Log): 
   }
   const close = async (): Promise<void> => {
     await stopServing()
+    writing.close()
     await database.close()
   }
   try {
@@ -86,6 +99,11 @@ export async function openDoor(context: Context, config: DoorConfig, log: Log): 
   return {
     note(event) {
       try {
+        applied.note(event)
+        if (event.type === 'moved') writing.forget()
+        if (event.type === 'committing') {
+          writing.follow({ stamp: event.newestStamp, appendMs: event.newestAppendMs })
+        }
         progress.note(event)
         metrics.note(event)
       } catch (error) {

@@ -1,16 +1,21 @@
 // A node whose state is in memory (or in a store that is given), as the door's ports see it.
 
+import { createApplied } from '../../src/http/applied.ts'
+import { LIMITS } from '../../src/http/limits.ts'
 import { createMetrics } from '../../src/http/metrics.ts'
 import { createProgress } from '../../src/http/progress.ts'
 import type { DoorPorts } from '../../src/http/routes.ts'
 import { createSnapshots } from '../../src/http/snapshots.ts'
 import { createWatermarks } from '../../src/http/watermarks.ts'
-import type { LogDescription } from '../../src/log/log.ts'
+import type { Log, LogDescription } from '../../src/log/log.ts'
+import { createMemoryLog } from '../../src/log/memory/log.ts'
 import { createMemoryDatabase } from '../../src/store/memory/database.ts'
 import { createMemoryReader } from '../../src/store/memory/reader.ts'
 import { createMemoryStore } from '../../src/store/memory/store.ts'
 import type { Store, StoreReader } from '../../src/store/store.ts'
 import { batchOf, datasetOf, mutationOf, prepare } from '../contract/store-fixture.ts'
+import { makeTestLog, TRACKS } from '../writer/support.ts'
+import { createTestWriting, defineIn, explainTestLog } from './writing.ts'
 
 export interface TestStore {
   store(): Store
@@ -22,7 +27,20 @@ export function memoryStore(): TestStore {
   return { store: () => createMemoryStore(database), reader: async () => createMemoryReader(database) }
 }
 
-/** Every port of the door on a store; the log is one that has no more than the store. */
+/** A log in memory with the dataset `tracks`, made when it is first asked for. */
+function createLateLog(): Log {
+  const log = createMemoryLog({ partitions: 2, now: () => BigInt(Date.now()) })
+  const made = makeTestLog(log).then(() => defineIn(log, TRACKS))
+  return {
+    ...log,
+    async describe() {
+      await made
+      return log.describe()
+    },
+  }
+}
+
+/** Every port of the door on a store; the log is one that has no more than the store, and another takes mutations. */
 export function portsOf(store: TestStore): DoorPorts {
   const description: LogDescription = {
     name: 'a log of a test',
@@ -46,6 +64,10 @@ export function portsOf(store: TestStore): DoorPorts {
     watermarks,
     progress,
     metrics: createMetrics({ version: '0.0.0', progress, watermarks }),
+    writing: createTestWriting(createLateLog(), 5_000),
+    applied: createApplied({ look: async () => null }),
+    explainLog: explainTestLog,
+    limits: LIMITS,
   }
 }
 

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { addRoutes } from '../../src/http/routes.ts'
 import { fillStore, memoryStore, portsOf } from './memory-node.ts'
+import { startedNews } from './news.ts'
 import { openTestDoor } from './support.ts'
 
 async function openMetrics() {
@@ -42,10 +43,28 @@ describe('metrics', () => {
       ports.metrics.note(news)
       ports.progress.note(news)
     }
-    note({ type: 'started', offset: 2n, positions: new Map() })
+    note(startedNews([], 2n))
     note({ type: 'assigned', partitions: [3] })
-    note({ type: 'committed', consumed: 10, merged: 7, parked: 2, quarantined: 1, positions, ms: 20 })
-    note({ type: 'committed', consumed: 1, merged: 1, parked: 0, quarantined: 0, positions, ms: 3_000 })
+    note({
+      type: 'committed',
+      consumed: 10,
+      merged: 7,
+      parked: 2,
+      quarantined: 1,
+      positions,
+      offset: 1n,
+      ms: 20,
+    })
+    note({
+      type: 'committed',
+      consumed: 1,
+      merged: 1,
+      parked: 0,
+      quarantined: 0,
+      positions,
+      offset: 1n,
+      ms: 3_000,
+    })
     note({ type: 'defined', offset: 5n, taken: 3, refused: 1 })
     note({ type: 'rejudged', judged: 2, merged: 1 })
     note({ type: 'waiting', what: 'do a thing', waitMs: 1_000 })

@@ -6,6 +6,7 @@ import { Validator } from '@seriousme/openapi-schema-validator'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { addRoutes } from '../../src/http/routes.ts'
 import { fillStore, memoryStore, portsOf } from './memory-node.ts'
+import { startedNews } from './news.ts'
 import { REQUESTS, type TestRequest } from './requests.ts'
 import { createTestDoor, openTestDoor, type TestDoor } from './support.ts'
 
@@ -38,7 +39,7 @@ async function openWhole(tokens = { read: [] as string[], write: [] as string[] 
   const store = memoryStore()
   await fillStore(store)
   const ports = portsOf(store)
-  ports.progress.note({ type: 'started', offset: 1n, positions: new Map() })
+  ports.progress.note(startedNews())
   return openTestDoor({ addRoutes: (app) => addRoutes(app, ports), tokens })
 }
 

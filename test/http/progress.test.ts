@@ -5,6 +5,7 @@ import { DEFINITIONS } from '../../src/codec/record.ts'
 import { createProgress } from '../../src/http/progress.ts'
 import type { SeenLog } from '../../src/http/status-record.ts'
 import { createWatermarks, type Watermarks } from '../../src/http/watermarks.ts'
+import { startedNews } from './news.ts'
 
 const STALL_MS = 60_000
 
@@ -33,12 +34,9 @@ function committed(partition: number, position: bigint) {
     parked: 0,
     quarantined: 0,
     positions: new Map([[partition, position]]),
+    offset: 1n,
     ms: 5,
   } as const
-}
-
-function started(positions: readonly (readonly [number, bigint])[] = [], offset = 1n) {
-  return { type: 'started', offset, positions: new Map(positions) } as const
 }
 
 function open() {
@@ -60,13 +58,13 @@ describe('readiness', () => {
     expect(reasonOf(endsAt({}))).toBe(
       'the node has not started yet: for 3 s it could not prepare the database',
     )
-    progress.note(started())
+    progress.note(startedNews())
     expect(reasonOf(endsAt({}))).toBeNull()
   })
 
   it('a frozen node: lag, and no commit for so long; a commit makes it ready again', () => {
     const { clock, progress, reasonOf } = open()
-    progress.note(started([[0, 10n]]))
+    progress.note(startedNews([[0, 10n]]))
     progress.note({ type: 'assigned', partitions: [0] })
     const behind = endsAt({ 0: 30n, [DEFINITIONS]: 1n })
     // Nothing came for an hour, then a message: that is no hour of standing still.
@@ -88,14 +86,14 @@ describe('readiness', () => {
 
   it('what was read but not committed is no progress', () => {
     const { clock, progress, reasonOf } = open()
-    progress.note(started())
+    progress.note(startedNews())
     progress.note({ type: 'assigned', partitions: [0] })
     const behind = endsAt({ 0: 5n })
     expect(reasonOf(behind)).toBeNull()
     for (let i = 0; i < 10; i++) {
       clock.pass(STALL_MS / 10)
       for (const type of ['caught-up', 'restarted', 'warning'] as const) progress.note({ type })
-      progress.note(started())
+      progress.note(startedNews())
       progress.note({ type: 'assigned', partitions: [0] })
     }
     expect(reasonOf(behind)).toContain('5 records behind')
@@ -103,7 +101,7 @@ describe('readiness', () => {
 
   it('definitions that are not taken are lag too, and those of other workers none', () => {
     const { clock, progress, reasonOf } = open()
-    progress.note(started([[0, 5n]], 3n))
+    progress.note(startedNews([[0, 5n]], 3n))
     progress.note({ type: 'assigned', partitions: [0] })
     // Partition 1 is another worker's.
     expect(progress.partitions(endsAt({ 0: 5n, 1: 100n, [DEFINITIONS]: 4n }))).toEqual([
@@ -124,7 +122,7 @@ describe('readiness', () => {
 
   it('a node that waits for long is not ready, though it is at the end of the log', () => {
     const { clock, progress, reasonOf } = open()
-    progress.note(started([[0, 5n]]))
+    progress.note(startedNews([[0, 5n]]))
     for (let i = 0; i < 70; i++) {
       progress.note({ type: 'waiting', what: 'say that this worker lives', waitMs: 1_000 })
       clock.pass(1_000)
@@ -141,7 +139,7 @@ describe('readiness', () => {
 
   it('a log that does not answer hides a lag', () => {
     const { clock, progress, reasonOf } = open()
-    progress.note(started([[0, 5n]]))
+    progress.note(startedNews([[0, 5n]]))
     const sinceMs = clock.now()
     clock.pass(STALL_MS - 1)
     expect(reasonOf(endsAt({ 0: 5n }, sinceMs))).toBeNull()
@@ -152,9 +150,9 @@ describe('readiness', () => {
 
   it('a copy of the log has positions of its own', () => {
     const { progress } = open()
-    progress.note(started([[0, 500n]]))
+    progress.note(startedNews([[0, 500n]]))
     progress.note({ type: 'moved' })
-    progress.note(started([], 0n))
+    progress.note(startedNews([], 0n))
     expect(progress.judge(endsAt({ 0: 30n, [DEFINITIONS]: 2n }))).toEqual({ type: 'ready', lag: 32n })
   })
 })

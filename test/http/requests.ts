@@ -14,6 +14,13 @@ function get(template: string, path: string = template, isExample = false): Test
   return { method: 'get', template, path, isExample }
 }
 
+function post(template: string, path: string, body: string, type = 'application/json'): TestRequest {
+  const init = { method: 'POST', body, headers: { 'content-type': type } }
+  return { method: 'post', template, path, init, isExample: false }
+}
+
+const LINES_TYPE = 'application/x-ndjson'
+const MUTATION = '{"dataset":"tracks","operation":"upsert","data":{"id":"t1","title":"Blue","plays":7}}'
 const ROW = '/v1/datasets/{dataset}/rows/{key}'
 const PAGE = '/v1/datasets/{dataset}/rows'
 
@@ -40,4 +47,13 @@ export const REQUESTS: readonly TestRequest[] = [
   get(PAGE, '/v1/datasets/pairs/rows?limit=3'),
   get(PAGE, '/v1/datasets/tracks/rows?limit=0'),
   get(PAGE, '/v1/datasets/nothing/rows'),
+  post('/v1/mutations', '/v1/mutations', MUTATION),
+  post('/v1/mutations', '/v1/mutations', `[${MUTATION},${MUTATION}]`),
+  post('/v1/mutations', '/v1/mutations?wait=applied&timeout=1', MUTATION),
+  post('/v1/mutations', '/v1/mutations?wait=x', MUTATION),
+  post('/v1/mutations', '/v1/mutations', '[{}]'),
+  post('/v1/mutations', '/v1/mutations', '{'),
+  post('/v1/mutations', '/v1/mutations', MUTATION, 'text/plain'),
+  post('/v1/mutations', '/v1/mutations?skip-invalid=true', `{}\n${MUTATION}\n`, LINES_TYPE),
+  post('/v1/mutations', '/v1/mutations', `${MUTATION}\n{}\n`, LINES_TYPE),
 ]

@@ -37,6 +37,11 @@ export const CATALOGUE = (() => {
 
 export async function createTestLog(now: () => bigint = () => NOW_MS, partitions = 2): Promise<MemoryLog> {
   const log = createMemoryLog({ partitions, now })
+  await makeTestLog(log)
+  return log
+}
+
+export async function makeTestLog(log: Log): Promise<void> {
   await createLog(log, {
     logId: LOG_ID,
     copyId: randomUUID(),
@@ -44,7 +49,6 @@ export async function createTestLog(now: () => bigint = () => NOW_MS, partitions
     maxClockAheadMs: MAX_CLOCK_AHEAD_MS,
     admins: [],
   })
-  return log
 }
 
 export function createTestSession(log: Log, options: Partial<SessionOptions> = {}): Session {

@@ -169,7 +169,7 @@ async function run(context: Context, work: Work): Promise<void> {
 async function openDoorOf(context: Context, { doorConfig, opened, stop }: Work): Promise<Door | null> {
   if (doorConfig === null) return null
   const { openDoor } = await import('../door.ts')
-  const door = await openDoor(context, doorConfig, opened.log)
+  const door = await openDoor(context, doorConfig, opened)
   stop.first(() => door.stopServing())
   return door
 }
