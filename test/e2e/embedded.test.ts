@@ -1,6 +1,6 @@
 // From one node to many: a node on an embedded Postgres moves to a log in Kafka, and keeps its rows; `embedded` as a value.
 
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { createTemporaryDir } from '../../scripts/services/temporary-dir.ts'
@@ -10,11 +10,18 @@ import { kafka, uniqueTopic } from '../support/services.ts'
 const dir = createTemporaryDir('moving')
 afterAll(() => dir.remove())
 
+/** Open to all: into mkdtemp's, Postgres's user could not get for root, and the data would be elsewhere. */
+function createFolder(name: string): string {
+  const path = join(dir.path, name)
+  mkdirSync(path)
+  return path
+}
+
 const DEFINITION = `{"type": "record", "name": "tracks", "key": ["id"],
   "fields": [{"name": "id", "type": "string"}, {"name": "title", "type": ["null", "string"]}]}`
 
 it('a node on an embedded Postgres takes its log to Kafka, and keeps its rows', async () => {
-  const cwd = mkdtempSync(join(dir.path, 'node-'))
+  const cwd = createFolder('node')
   const here: CliOptions = { cwd }
   mkdirSync(join(cwd, 'definitions'))
   writeFileSync(join(cwd, 'definitions/tracks.avsc'), DEFINITION)
@@ -42,7 +49,7 @@ it('a node on an embedded Postgres takes its log to Kafka, and keeps its rows', 
 })
 
 it('a value `embedded` is shown with where it came from, and refused where there is none', async () => {
-  const cwd = mkdtempSync(join(dir.path, 'none-'))
+  const cwd = createFolder('none')
   const env = { SPINDEXER_LOG: 'kafka://127.0.0.1:4/log', DATABASE_URL: 'embedded' }
   const { code, stderr } = await runCli(['status'], { cwd, env })
   expect([code, stderr]).toEqual([

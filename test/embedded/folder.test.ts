@@ -1,6 +1,6 @@
 // An embedded Postgres of this process: its data survive, its port stays, its files are its owner's, its refusals say what to do.
 
-import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -139,8 +139,8 @@ describe('is refused', () => {
 
   it('where nothing can be written', async () => {
     // Root may write wherever something can be.
-    const closed = isRoot ? '/proc' : createPlace().directory
-    if (!isRoot) chmodSync(closed, 0o555)
+    const closed = isRoot ? '/proc' : join(directory, 'closed')
+    if (!isRoot) mkdirSync(closed, { mode: 0o555 })
     expect(await refusal(closed)).toMatchObject({
       what: expect.stringMatching(/cannot be used for an embedded Postgres \((ENOENT|EACCES)/),
       remedy: expect.stringMatching(/where you may write.*SPINDEXER_LOG/),
