@@ -11,7 +11,7 @@ import { createJudge } from '../../src/codec/verdict.ts'
 import { createStamp, type Origin } from '../../src/crdt/stamp.ts'
 import { createTargetClock } from '../../src/log/copy/clock.ts'
 import { closeLog, partitionsBehindClose } from '../../src/log/copy/close.ts'
-import { type CopyOutcome, copyLog } from '../../src/log/copy/copy.ts'
+import { type CopyOptions, type CopyOutcome, copyLog } from '../../src/log/copy/copy.ts'
 import { MARK } from '../../src/log/copy/mark.ts'
 import { createTranslator } from '../../src/log/copy/translate.ts'
 import { createLog, genesisRecord } from '../../src/log/genesis.ts'
@@ -37,11 +37,7 @@ async function createSource(partitions = 2): Promise<MemoryLog> {
 
 const COPY_ID = '99999999-0000-4000-8000-000000000009'
 
-function copy(
-  source: KeptLog,
-  target: Log,
-  more: { isClosing?: boolean; copyId?: string } = {},
-): Promise<CopyOutcome> {
+function copy(source: KeptLog, target: Log, more: Partial<CopyOptions> = {}): Promise<CopyOutcome> {
   return copyLog({
     source,
     target,
@@ -273,6 +269,32 @@ test("the target's clock is known from its answers, and only then waited for", (
   // A clock that was set back.
   clock.observe(0, 100n)
   expect(clock.waitMs(0, 6_000n)).toBe(5_900)
+})
+
+test('a copy that waits for the clock of its target can be stopped, and has not filled it with tries', async () => {
+  const source = await createSource(1)
+  const stamp = createStamp(BigInt(Date.now()) * 1_000_000n, '00000000000000aa' as Origin)
+  const mutation = {
+    stamp,
+    seq: null,
+    operation: 'delete' as const,
+    dataset: 'd',
+    key: ['k'],
+    columns: new Map(),
+  }
+  const value = frameSingleObject(encodeMutation(mutation))
+  await source.append(Array.from({ length: 300 }, () => ({ partition: 0, key: null, value })))
+  const target = createMemoryLog({ partitions: 1, now: () => BigInt(Date.now()) - 3_600_000n })
+  const stop = new AbortController()
+  const outcome = await copy(source, target, {
+    signal: stop.signal,
+    onEvent: (event) => {
+      if (event.type === 'waiting' && event.waitMs > 3_000_000) setTimeout(() => stop.abort(), 20)
+    },
+  })
+  expect(outcome).toMatchObject({ type: 'stopped', counts: { copied: 0, appendedAgain: 1 } })
+  expect((await target.describe()).partitions[0]!.end).toBe(2n)
+  expect((await source.loadBookmark(`spindexer-copy-${COPY_ID}`)).get(0) ?? 0n).toBe(0n)
 })
 
 test('closing again adds nothing until somebody has appended behind', async () => {

@@ -4,12 +4,14 @@ import { randomUUID } from 'node:crypto'
 import type { Command } from 'commander'
 import { checkLog } from '../../log/check.ts'
 import { partitionWords } from '../../log/copy/close.ts'
-import { type CopyEvent, type CopyOutcome, copyLog } from '../../log/copy/copy.ts'
+import { type CopyOutcome, copyLog } from '../../log/copy/copy.ts'
+import type { CopyEvent } from '../../log/copy/events.ts'
 import type { KeptLog } from '../../log/log.ts'
 import { type Config, requireSetting } from '../config.ts'
 import { type Context, createContext, type Io } from '../context.ts'
 import { EXIT_USAGE, Failure, problemsFailure } from '../errors.ts'
 import { withLog } from '../log-access.ts'
+import { holdMemoryDown } from '../memory.ts'
 import { integerFrom } from '../numbers.ts'
 import { countOf, formatCount, type Progress, startProgress } from '../progress.ts'
 
@@ -27,9 +29,9 @@ is marked, and stays quarantined. Interrupted at any point, the same command goe
 when the copy has all that the source held when it had caught up.
 
 First without --close, which may take long and disturbs nobody; then with --close, which is short:
-  $ spindexer log copy --from postgres://ada:secret@db/log --to kafka://k1:9092/spindexer
+  $ spindexer log copy --from postgres://ada:secret@db/log --to kafka://k1:9092/spindexer --partitions 6
   $ spindexer log copy --from postgres://ada:secret@db/log --to kafka://k1:9092/spindexer --close
-A log in Postgres then refuses writers. Kafka cannot: stop them, and run it again.
+Without --from it is the log of the settings, or the embedded one. A log in Postgres then refuses writers. Kafka cannot: stop them, and run it again.
 Afterwards point SPINDEXER_LOG of writers and nodes at the copy; a node keeps its rows.
 
 Example:
@@ -115,6 +117,7 @@ async function makeTarget(
 
 async function copy(context: Context, options: Options, source: KeptLog, target: KeptLog): Promise<void> {
   const { io, out } = context
+  holdMemoryDown()
   const reporter = createReporter(context)
   let outcome: CopyOutcome
   try {

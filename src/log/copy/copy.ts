@@ -5,24 +5,10 @@ import type { KeptLog, Log, LogDescription, Problem } from '../log.ts'
 import { copyBookmark, keepBookmark } from './bookmark.ts'
 import { createTargetClock } from './clock.ts'
 import { type Closing, closeLog, partitionsBehindClose } from './close.ts'
+import type { CopyCounts, CopyEvent } from './events.ts'
 import { createFlow } from './flow.ts'
 import { createPlaces, type Places } from './places.ts'
 import { prepareTarget } from './target.ts'
-
-/** What a copy tells of itself; for people. */
-export type CopyEvent =
-  /** `records` is how many the source holds beyond what was copied before. */
-  | {
-      readonly type: 'began'
-      readonly genesis: LogGenesis
-      readonly isNew: boolean
-      readonly records: bigint
-    }
-  | { readonly type: 'warning'; readonly text: string }
-  | { readonly type: 'closed'; readonly closing: Closing }
-  /** The target's clock is so far behind what is to be appended. */
-  | { readonly type: 'waiting'; readonly waitMs: number }
-  | { readonly type: 'progress'; readonly copied: number }
 
 export interface CopyOptions {
   readonly source: KeptLog
@@ -38,15 +24,6 @@ export interface CopyOptions {
   readonly onEvent: (event: CopyEvent) => void
   /** Records that are appended in one go, at most. 5,000 unless set. */
   readonly parcelRecordsMax?: number
-}
-
-export interface CopyCounts {
-  /** Records that this run has brought into the target; after an interruption some are there twice. */
-  readonly copied: number
-  /** Of these, quarantined by the source, and marked. */
-  readonly marked: number
-  /** Appended once more, because the target's clock had been behind. */
-  readonly appendedAgain: number
 }
 
 export type CopyOutcome =
