@@ -37,6 +37,7 @@ export function createListener(pool: Pool, signal: AbortSignal, onLog: (line: st
           onNotified: (channel) => waiting.has(channel as Channel) && wakeAll([channel as Channel]),
         })
       } catch (error) {
+        if (signal.aborted) return
         onLog(`listening to the log's database is interrupted: ${(error as Error).message}`)
       }
       wakeAll(waiting.keys())

@@ -13,16 +13,20 @@ export interface ChunkQuery {
   readonly bytesMax: number
 }
 
-/** The lengths are known without fetching what is long; only what is taken is fetched. */
+/**
+ * The lengths are known without fetching what is long; only what is taken is fetched. Bounded by offsets, which have no
+ * gaps, rather than by a limit: before the table's first analysis Postgres takes it for small, and would fetch and sort
+ * everything up to the end for each chunk (with 300,000 records: 25,000 a second instead of 340,000).
+ */
 export function chunkSql({ partition, from, end, recordsMax, bytesMax }: ChunkQuery): string {
+  const last = from + BigInt(recordsMax)
   return `copy (
   select ${COLUMNS} from (
     select ${COLUMNS}, sum(size) over (order by "offset" rows unbounded preceding) - size as before from (
       select ${COLUMNS}, coalesce(octet_length(key), 0) + coalesce(octet_length(value), 0)
         + coalesce(octet_length(headers), 0) as size
       from spindexer_log.records
-      where partition = ${partition} and "offset" >= ${from} and "offset" < ${end}
-      order by "offset" limit ${recordsMax}
+      where partition = ${partition} and "offset" >= ${from} and "offset" < ${last < end ? last : end}
     ) as r
   ) as w where before < ${bytesMax} order by "offset"
 ) to stdout (format binary)`
