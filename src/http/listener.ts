@@ -24,7 +24,7 @@ export function createListener(handler: http.RequestListener, tls: Tls | null, l
     // Bodies have limits of their own: JSON lines may take as long as they like while they come.
     requestTimeout: 0,
     connectionsCheckingInterval: Math.min(LATE_EVERY_MS, limits.receiveMs),
-    keepAliveTimeout: KEEP_ALIVE_MS,
+    keepAliveTimeout: Math.min(KEEP_ALIVE_MS, limits.idleMs),
     // It is asked for by the guard, which answers as everything here does.
     requireHostHeader: false,
   }
@@ -36,16 +36,15 @@ export function createListener(handler: http.RequestListener, tls: Tls | null, l
   server.on('checkContinue', handler)
   server.timeout = limits.idleMs
   server.on('timeout', (socket: Socket) => {
-    // A client that takes nothing of its answer; one that waits for an answer may wait.
-    if (socket.writableLength > 0) socket.destroy()
+    // One that is kept alive for nothing, or a client that takes nothing of its answer; who waits for one may wait.
+    if (answerOf(socket) === null || socket.writableLength > 0) socket.destroy()
   })
   return server
 }
 
 /** Answers what Node could not read as a request, unless an answer is on its way. */
 export function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket, limits: Limits): void {
-  const response = (socket as Socket & { _httpMessage?: http.ServerResponse | null })._httpMessage
-  if (error.code === 'ECONNRESET' || !socket.writable || response?.headersSent === true) {
+  if (error.code === 'ECONNRESET' || !socket.writable || answerOf(socket)?.headersSent === true) {
     socket.destroy()
     return
   }
@@ -55,6 +54,11 @@ export function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket
     `HTTP/1.1 ${found.status} ${http.STATUS_CODES[found.status]}\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
     () => socket.destroySoon(),
   )
+}
+
+/** The answer that a connection is at, as Node's own handler of broken requests finds it. */
+function answerOf(socket: Socket): http.ServerResponse | null {
+  return (socket as Socket & { _httpMessage?: http.ServerResponse | null })._httpMessage ?? null
 }
 
 function explainBroken({ code }: NodeJS.ErrnoException, limits: Limits): HttpProblem {

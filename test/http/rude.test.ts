@@ -255,6 +255,22 @@ describe('too slow', () => {
     await expectAlive(door)
   })
 
+  it('a connection without a request, before the first or behind the last, is not kept for ever', async () => {
+    const door = await openRude({ ...QUICK, idleMs: 2_000 })
+    const mute = await connectRaw(door.port)
+    expect(answerOf(await mute.ended)).toBe('408 timeout')
+    const idle = await connectRaw(door.port)
+    idle.socket.write(head('/alive', [], 'GET'))
+    expect(answerOf(await idle.ended)).toBe('200')
+    // Who waits for an answer is not idle.
+    const waiting = await connectRaw(door.port)
+    waiting.socket.write(head('/held', ['Connection: close'], 'GET'))
+    await sleep(3_500)
+    door.release()
+    expect(answerOf(await waiting.ended)).toBe('200')
+    await expectAlive(door)
+  })
+
   it('a client that takes nothing of its answer loses it, and its place', async () => {
     const door = await openRude({ ...QUICK, requestsMax: 1 })
     const client = await connectRaw(door.port)
