@@ -25,8 +25,8 @@ export const LIMITS: Limits = {
   receiveMs: 30_000,
   idleMs: 60_000,
   appendMs: 30_000,
-  requestsPerSecond: 1_000,
-  requestsMax: 64,
+  requestsPerSecond: 5_000,
+  requestsMax: 128,
   streamsMax: 64,
 }
 
