@@ -12,6 +12,7 @@ import { peerJars } from './runners/peer.ts'
 import { type Flags, type RunSection, type Section, type Services, say } from './section.ts'
 import { runCases } from './sections/cases.ts'
 import { runDisk } from './sections/disk.ts'
+import { runDoors } from './sections/door.ts'
 import { runLatencies } from './sections/latencies.ts'
 import { runLimits } from './sections/limits.ts'
 import { runLong } from './sections/long.ts'
@@ -27,6 +28,7 @@ function chooseSections(flags: Flags): readonly RunSection[] {
     ...(flags.longMessages > 0 ? [runLong] : []),
     ...(flags.writerMessages > 0 ? [runWriters] : []),
     ...(flags.latencySeconds > 0 ? [runLatencies] : []),
+    ...(flags.doorMutations > 0 ? [runDoors] : []),
     runTargets,
   ]
 }

@@ -16,6 +16,8 @@ export interface NodeProcess {
   stop(): Promise<void>
   /** Throws with its words when it has ended by itself. */
   check(): void
+  /** The last that it said on stderr. */
+  words(): string
   /** The greatest resident set of any of its processes so far. */
   peakMiB(): number
 }
@@ -53,6 +55,7 @@ export function createNodeProcess(args: readonly string[], env: NodeJS.ProcessEn
       if (child === null || (child.exitCode === null && child.signalCode === null)) return
       throw new Error(`the node ended with ${child.exitCode ?? child.signalCode}:\n${stderr}`)
     },
+    words: () => stderr,
     kill: () => end('SIGKILL'),
     stop: () => end('SIGTERM'),
     peakMiB: () => Math.round(peakKiB / 1_024),

@@ -17,6 +17,8 @@ export interface Flags {
   readonly writerMessages: number
   /** Of each turn of the latency's measurement; 0: there is none. */
   readonly latencySeconds: number
+  /** Mutations of each way to send many over HTTP; 0: the door is not measured. */
+  readonly doorMutations: number
   readonly peer: 'debezium' | 'none'
   /** The file that all figures go to. */
   readonly json: string

@@ -72,6 +72,32 @@ const TARGETS: readonly Target[] = [
     aim: 1,
   },
   {
+    what: 'POST in arrays of 1,000, log in Postgres, mutations a second',
+    value: (figure) => figure('door postgres arrays of 1,000, 4 clients rate'),
+    least: 20_000,
+    aim: 20_000,
+  },
+  {
+    what: 'POST in arrays of 1,000, log in Kafka, mutations a second',
+    value: (figure) => figure('door kafka arrays of 1,000, 4 clients rate'),
+    least: 20_000,
+    aim: 20_000,
+  },
+  {
+    what: 'POST one at a time with wait=applied, log in Postgres, p50 in ms',
+    value: (figure) => figure('door postgres one at a time, wait=applied, 1 client p50'),
+    least: 20,
+    aim: 20,
+    isCeiling: true,
+  },
+  {
+    what: 'POST one at a time with wait=applied, log in Kafka, p50 in ms',
+    value: (figure) => figure('door kafka one at a time, wait=applied, 1 client p50'),
+    least: 20,
+    aim: 20,
+    isCeiling: true,
+  },
+  {
     what: 'bytes a row after a1, against a plain table',
     value: (figure) => figure('bytes a row a1 ours') / figure('bytes a row plain a1'),
     least: 2,

@@ -10,7 +10,7 @@ const root = join(import.meta.dirname, '../..')
 const LIMIT_MS = 400_000
 
 it(
-  'measures every case, the limits, disk, memory, writers and latency',
+  'measures every case, the limits, disk, memory, writers, latency and the door',
   async () => {
     const dir = createTemporaryDir('bench-test')
     try {
@@ -18,16 +18,34 @@ it(
       await measure([at('node_modules/typescript/bin/tsc'), '-p', at('tsconfig.build.json')], process.env)
       const json = join(dir.path, 'figures.json')
       const sizes = ['--messages', '3000', '--rows', '300', '--runs', '1', '--warm-up', '0']
-      const rest = ['--long-messages', '20000', '--writer-messages', '3000', '--latency-seconds', '2']
+      const rest = [
+        '--long-messages',
+        '20000',
+        '--writer-messages',
+        '3000',
+        '--latency-seconds',
+        '2',
+        '--door-mutations',
+        '4000',
+      ]
       const args = [at('bench/main.ts'), '--peer', 'none', '--json', json, ...sizes, ...rest]
       const { stdout: printed } = await measure(args, process.env, LIMIT_MS)
       const { sections } = JSON.parse(readFileSync(json, 'utf8'))
       const names: string[] = sections.map((section: { name: string }) => section.name.split(/[:,]/)[0])
-      expect(names).toEqual(['Cases', 'Limits', 'Disk', 'Long replay', 'Writers', 'Latency', 'Targets'])
+      expect(names).toEqual([
+        'Cases',
+        'Limits',
+        'Disk',
+        'Long replay',
+        'Writers',
+        'Latency',
+        'Door',
+        'Targets',
+      ])
       for (const name of names) expect(printed).toContain(name)
-      // Sixteen targets, of which those against the peer and on real rows were not measured.
+      // Those against the peer and on real rows were not measured.
       const words = sections.at(-1).json.map(({ word }: { word: string }) => word)
-      expect(words.filter((word: string) => word !== 'not measured').length).toBeGreaterThanOrEqual(8)
+      expect(words.filter((word: string) => word !== 'not measured').length).toBeGreaterThanOrEqual(12)
     } finally {
       dir.remove()
     }
