@@ -89,7 +89,7 @@ describe.each(LOG_KINDS)('on a log in %s', (kind) => {
     const readers: Reader[] = []
     try {
       await writeForeign(log, 'plays', 3_000)
-      await waitFor('the rows', async () => (await countsOf(live)).merged === 3_000n)
+      await waitFor('the rows', async () => (await mergedOf(live)) === 3_000n)
       await live.query('create view public.report as select id, plays from data.tracks where plays > 10')
       readers.push(
         startReader(live, 'select count(*) from data.tracks'),
@@ -182,6 +182,11 @@ async function expectEqualEverywhere(log: TestLog, live: TestNode): Promise<void
 /** Zero while the tables are not there yet. */
 async function parkedOf(node: TestNode): Promise<bigint> {
   return (await countsOf(node).catch(() => ({ parked: 0n }))).parked!
+}
+
+/** Zero while the tables are not there yet. */
+async function mergedOf(node: TestNode): Promise<bigint> {
+  return (await countsOf(node).catch(() => ({ merged: 0n }))).merged!
 }
 
 async function definitionsOf(node: TestNode): Promise<{ isJudging: boolean }> {
