@@ -62,6 +62,7 @@ test.each([
   'schemas/README.md',
   'examples/python/README.md',
   'docs/operations.md',
+  'docs/http.md',
   'CONTRIBUTING.md',
 ])('every link in %s leads to a file', (file) => {
   const links = [...readFileSync(join(ROOT, file), 'utf8').matchAll(/\]\(([^)#\s]+)[^)]*\)/g)]
