@@ -229,6 +229,23 @@ export function logContract({ name, create, groupMs }: LogFactory): void {
       expect([textOf(partitions[1]!.genesis!.value), textOf(definitions!.genesis!.value)]).toEqual(['a', 'c'])
     })
 
+    test('one handle answers many at once', async () => {
+      const { log } = await start(2)
+      const appended = await log.append([...text(0, 'a'), ...text(DEFINITIONS, 'b')])
+      const asked = Array.from({ length: 30 }, async (_, i) => {
+        if (i % 3 > 0) return log.describe()
+        await log.append(text(i % 2 === 0 ? 1 : DEFINITIONS, 'c'))
+        const picked = await log.pick(appended)
+        expect(picked.map((record) => record && textOf(record.value))).toEqual(['a', 'b'])
+        return log.describe()
+      })
+      for (const { partitions, definitions, problems } of await Promise.all(asked)) {
+        expect(partitions).toHaveLength(2)
+        expect(definitions).not.toBeNull()
+        expect(problems).toEqual([])
+      }
+    })
+
     test('what expired shows, and cannot be read', async () => {
       const { log, truncate } = await start(1)
       await log.append(text(0, 'a', 'b', 'c'))

@@ -5,8 +5,10 @@ import { CompressionTypes } from 'kafkajs'
 import { afterEach, expect, test } from 'vitest'
 import { checkLog } from '../../src/log/check.ts'
 import { createLog } from '../../src/log/genesis.ts'
+import { createClient } from '../../src/log/kafka/client.ts'
 import type { KafkaLog } from '../../src/log/kafka/log.ts'
 import { createKafkaLog } from '../../src/log/kafka/log.ts'
+import { definitionsTopic } from '../../src/log/kafka/topic.ts'
 import { createKafkaTopics } from '../../src/log/kafka/topics.ts'
 import { kafka } from '../support/services.ts'
 import { waitFor } from '../support/wait.ts'
@@ -253,5 +255,20 @@ test('a record that is picked holds on to its own bytes alone, not to its batch'
     // Ten thousand of them are asked for at once: a batch for each would be gigabytes. 64 KiB is Node.js’s pool.
     expect(record!.value!.length).toBeGreaterThan(10_000)
     expect(record!.value!.buffer.byteLength).toBeLessThan(100_000)
+  }
+})
+
+test('topics that are asked for at once are all answered', async () => {
+  const { brokers, topic, log } = await start(2)
+  await log.describe()
+  const client = createClient({ connection: { brokers }, clientId: 'asking', onLog: () => {} })
+  try {
+    const asked = Array.from({ length: 200 }, (_, i) =>
+      client.layout(i % 2 === 0 ? topic : definitionsTopic(topic)),
+    )
+    const counts = (await Promise.all(asked)).map((layout) => layout?.length)
+    expect(counts).toEqual(asked.map((_, i) => (i % 2 === 0 ? 2 : 1)))
+  } finally {
+    await client.close()
   }
 })

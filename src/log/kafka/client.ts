@@ -84,10 +84,16 @@ export function createClient({ connection, clientId, onLog }: ClientOptions): Ka
     if (isClosed) throw new Error('the log is closed')
     await cluster.connect()
   }
-  const refresh = async (topics: readonly string[]) => {
-    await connected()
-    await brokerPool.refreshMetadata(topics)
-    return brokerPool.metadata!
+  let refreshed: Promise<unknown> = Promise.resolve()
+  /** One after the other: the answer is left where the next one is, and two topics that are asked for at once lose one. */
+  const refresh = (topics: readonly string[]) => {
+    const turn = refreshed.then(async () => {
+      await connected()
+      await brokerPool.refreshMetadata(topics)
+      return brokerPool.metadata!
+    })
+    refreshed = turn.catch(() => {})
+    return turn
   }
 
   return {
