@@ -14,20 +14,21 @@ export interface DoorWritingOptions {
   readonly opened: OpenedLog
   /** Of this node: what is written through it wins over what it has shown. */
   readonly database: Pick<Database, 'look'>
+  readonly inspect: () => Promise<LogGenesis>
   /** How long a request waits for the log, in milliseconds. */
   readonly waitMs: number
 }
 
 export function createDoorWriting(
   context: Context,
-  { opened, database, waitMs }: DoorWritingOptions,
+  { opened, database, inspect, waitMs }: DoorWritingOptions,
 ): Writing {
   const { log, subject } = opened
   return createWriting({
     log,
     waitMs,
     nowNs,
-    inspect: createInspect(log),
+    inspect,
     openSession: (genesis) =>
       openSession(context, {
         log,
@@ -40,7 +41,7 @@ export function createDoorWriting(
 }
 
 /** Looks at the log, which has to be the one that it was at first, or a copy of it. */
-function createInspect(log: Log): () => Promise<LogGenesis> {
+export function createInspect(log: Log): () => Promise<LogGenesis> {
   let first: LogGenesis | null = null
   return async () => {
     const description = await log.describe()

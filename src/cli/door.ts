@@ -14,7 +14,7 @@ import type { NodeEvent } from '../node/context.ts'
 import { isTransient, type OpenedLog, openDatabase } from './compose.ts'
 import type { Context } from './context.ts'
 import { type DoorConfig, readTls, warningsOf } from './door-config.ts'
-import { createDoorWriting, explainLog } from './door-writing.ts'
+import { createDoorWriting, createInspect, explainLog } from './door-writing.ts'
 import { explainError, Failure, messageOf } from './errors.ts'
 import { HTTP_DEFAULT } from './http-settings.ts'
 import { PACKAGE } from './version.ts'
@@ -62,7 +62,8 @@ export async function openDoor(context: Context, config: DoorConfig, opened: Ope
     waitMs: SNAPSHOT_WAIT_MS,
   })
   const applied = createApplied({ look: (identity) => database.look(identity) })
-  const writing = createDoorWriting(context, { opened, database, waitMs: config.limits.appendMs })
+  const inspect = createInspect(log)
+  const writing = createDoorWriting(context, { opened, database, inspect, waitMs: config.limits.appendMs })
   const app = await createDoor({
     ...config,
     version: PACKAGE.version,
@@ -74,7 +75,7 @@ export async function openDoor(context: Context, config: DoorConfig, opened: Ope
   const { limits } = config
   addRoutes(app, {
     ...{ withSnapshot, lookAtLog, progress, watermarks, metrics },
-    ...{ writing, applied, explainLog, limits },
+    ...{ log, inspectLog: inspect, writing, applied, explainLog, limits },
   })
 
   let closing: Promise<void> | null = null

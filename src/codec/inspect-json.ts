@@ -10,7 +10,7 @@ import { keyTextToJson, refuseKeyText, refuseValue, valueToJson } from './values
 export function columnsToJson(columns: Inspected['columns']): string {
   const items = columns.map(
     ({ name, value }) =>
-      `{"column":${quoteJson(name)},"type":"${branchOf(value)}","value":${plainToJson(value)}}`,
+      `{"column":${quoteJson(name)},"type":"${branchOf(value)}","value":${branchToJson(value)}}`,
   )
   return `[${items.join(',')}]`
 }
@@ -52,10 +52,11 @@ function keyToJson(column: KeyColumn, text: string): string {
 function columnToJson(column: KeyColumn | undefined, value: Value): string {
   return column !== undefined && refuseValue(column, value) === null
     ? valueToJson(column, value)
-    : plainToJson(value)
+    : branchToJson(value)
 }
 
-function plainToJson(value: Value): string {
+/** A value by its branch, whatever its column: bytes as base64; what JSON has no number for (NaN) as a string. */
+export function branchToJson(value: Value): string {
   if (typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))) {
     return `"${Object.is(value, -0) ? '-0' : value}"`
   }

@@ -1,8 +1,8 @@
 // What this node has applied of the log, for those who wait for it: told by its own events where this process reads a
 // partition, else by looks at its database, which happen only while somebody waits.
 
-import { setTimeout as sleep } from 'node:timers/promises'
 import { DEFINITIONS, type Pointer } from '../codec/record.ts'
+import { createWaker } from '../log/waker.ts'
 import type { LogIdentity } from '../store/store.ts'
 import type { NodeNews } from './news.ts'
 
@@ -77,6 +77,7 @@ export function createApplied({ look }: AppliedOptions): Applied {
   /** Counts the copies of the log that the node has followed. */
   let copy = 0
   let isLooking = false
+  const looker = createWaker(new AbortController().signal)
 
   const moved = (): void => {
     for (const { onMove } of [...watchers]) onMove()
@@ -147,7 +148,7 @@ export function createApplied({ look }: AppliedOptions): Applied {
       const seen = identity === null ? null : await look(identity).catch(() => null)
       if (seen !== null && before === copy) take(seen)
       const everyMs = Math.min(...[...watchers].map((watcher) => watcher.everyMs))
-      if (watchers.size > 0) await sleep(everyMs, undefined, { ref: false })
+      if (watchers.size > 0) await looker.wait(everyMs)
     }
     isLooking = false
   }
@@ -155,6 +156,8 @@ export function createApplied({ look }: AppliedOptions): Applied {
   function watch(onMove: () => void, everyMs: number): () => void {
     const watcher = { onMove, everyMs }
     watchers.add(watcher)
+    // One that wants to look sooner does not wait for the others.
+    looker.wake()
     void keepLooking()
     return () => void watchers.delete(watcher)
   }

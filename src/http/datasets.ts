@@ -14,7 +14,7 @@ export function addDatasetsRoutes(app: FastifyInstance, { withSnapshot }: Datase
   app.get('/v1/datasets', { schema: LIST_SCHEMA }, async () => {
     const { datasets } = await withSnapshot((reader) => reader.catalogue())
     const sorted = [...datasets.values()].sort((a, b) => compareText(a.name, b.name))
-    return { datasets: sorted.map(toDescription) }
+    return { datasets: sorted.map(describeDataset) }
   })
 }
 
@@ -28,7 +28,8 @@ export function requireDataset({ datasets }: Catalogue, name: string): Dataset {
   )
 }
 
-function toDescription({ name, key, columns, fieldNames }: Dataset) {
+/** As the door describes a dataset wherever it does. */
+export function describeDataset({ name, key, columns, fieldNames }: Dataset) {
   return {
     name,
     key: key.map(describe),

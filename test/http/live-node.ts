@@ -19,7 +19,7 @@ import { waitFor } from '../support/wait.ts'
 import { makeTestLog, TRACKS } from '../writer/support.ts'
 import { portsOf } from './memory-node.ts'
 import { openTestDoor, type TestDoor } from './support.ts'
-import { createTestWriting, defineIn, explainTestLog } from './writing.ts'
+import { createTestWriting, defineIn, explainTestLog, inspectTestLog } from './writing.ts'
 
 export interface LiveOptions {
   readonly partitions?: number
@@ -32,6 +32,8 @@ export interface LiveOptions {
   /** The door's clock, milliseconds since 1970. */
   readonly now?: () => number
   readonly chunkRecords?: number
+  readonly ringBytes?: number
+  readonly beatMs?: number
 }
 
 export interface LiveNode extends TestDoor {
@@ -70,7 +72,10 @@ export async function openLive(options: LiveOptions = {}): Promise<LiveNode> {
       store: () => createMemoryStore(database),
       reader: async () => createMemoryReader(database),
     }),
+    ...{ log: doorLog, inspectLog: () => inspectTestLog(doorLog) },
     ...{ writing, applied, explainLog: explainTestLog, limits },
+    ...(options.ringBytes === undefined ? {} : { ringBytes: options.ringBytes }),
+    ...(options.beatMs === undefined ? {} : { beatMs: options.beatMs }),
   }
   const workers = Array.from({ length: options.workers ?? 1 }, (_, worker) =>
     runNode({

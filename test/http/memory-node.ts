@@ -15,7 +15,7 @@ import { createMemoryStore } from '../../src/store/memory/store.ts'
 import type { Store, StoreReader } from '../../src/store/store.ts'
 import { batchOf, datasetOf, mutationOf, prepare } from '../contract/store-fixture.ts'
 import { makeTestLog, TRACKS } from '../writer/support.ts'
-import { createTestWriting, defineIn, explainTestLog } from './writing.ts'
+import { createTestWriting, defineIn, explainTestLog, inspectTestLog } from './writing.ts'
 
 export interface TestStore {
   store(): Store
@@ -49,6 +49,7 @@ export function portsOf(store: TestStore): DoorPorts {
     problems: [],
     warnings: [],
   }
+  const log = createLateLog()
   const now = () => performance.now()
   const lookAtLog = async () => ({ type: 'seen', description }) as const
   const watermarks = createWatermarks({ lookAtLog, now, maxAgeMs: 0, waitMs: 1_000 })
@@ -64,7 +65,9 @@ export function portsOf(store: TestStore): DoorPorts {
     watermarks,
     progress,
     metrics: createMetrics({ version: '0.0.0', progress, watermarks }),
-    writing: createTestWriting(createLateLog(), 5_000),
+    log,
+    inspectLog: () => inspectTestLog(log),
+    writing: createTestWriting(log, 5_000),
     applied: createApplied({ look: async () => null }),
     explainLog: explainTestLog,
     limits: LIMITS,

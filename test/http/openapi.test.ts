@@ -40,6 +40,7 @@ async function openWhole(tokens = { read: [] as string[], write: [] as string[] 
   await fillStore(store)
   const ports = portsOf(store)
   ports.progress.note(startedNews())
+  ports.applied.note({ ...startedNews(), identity: await ports.inspectLog() })
   return openTestDoor({ addRoutes: (app) => addRoutes(app, ports), tokens })
 }
 
@@ -62,6 +63,14 @@ function operations(): readonly (readonly [string, string, Operation])[] {
   return Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => [method, path, operation] as const),
   )
+}
+
+/** Of an answer without an end. */
+async function firstPart({ body }: globalThis.Response): Promise<string> {
+  const reader = body!.getReader()
+  const { value } = await reader.read()
+  await reader.cancel()
+  return Buffer.from(value!).toString('utf8')
 }
 
 /** The description with what it refers to in the place of references. */
@@ -119,7 +128,7 @@ describe('OpenAPI', () => {
       const type = response.headers.get('content-type')!.split(';')[0]!
       const media = described!.content?.[type]
       expect(media, `${label} ${type} is not described`).toBeDefined()
-      const text = await response.text()
+      const text = type === 'text/event-stream' ? await firstPart(response) : await response.text()
       const value: unknown = type.endsWith('json') ? JSON.parse(text) : text
       const validate = ajv.compile(media!.schema)
       expect(validate(value), `${label}: ${JSON.stringify(validate.errors)}\n${text}`).toBe(true)

@@ -12,6 +12,8 @@ export interface TestDoor {
   readonly port: number
   /** What the door reported as a fault of its own. */
   readonly bugs: readonly unknown[]
+  /** Ends it before the test is over. */
+  readonly close: () => Promise<void>
 }
 
 export interface TestDoorOptions extends Partial<Omit<DoorOptions, 'limits'>> {
@@ -48,7 +50,8 @@ export async function openTestDoor(options: TestDoorOptions): Promise<TestDoor> 
     return app.close()
   })
   const { port } = app.server.address() as { port: number }
-  return { url: `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`, port, bugs }
+  const url = `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`
+  return { url, port, bugs, close: () => app.close() }
 }
 
 export interface RawClient {

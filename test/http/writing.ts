@@ -2,7 +2,7 @@
 
 import { type Json, plainToJson } from '../../src/codec/json.ts'
 import type { LogTrouble, MutationsPorts } from '../../src/http/mutations/ports.ts'
-import { checkLog } from '../../src/log/check.ts'
+import { checkLog, type LogGenesis } from '../../src/log/check.ts'
 import type { Log } from '../../src/log/log.ts'
 import { appendDefinitions, planDefinitions, readDefinitions } from '../../src/writer/definitions.ts'
 import { createWriting, type Writing } from '../../src/writer/writing.ts'
@@ -40,11 +40,7 @@ export function createTestWriting(log: Log, waitMs: number, now: () => number = 
     log,
     waitMs,
     nowNs,
-    async inspect() {
-      const checked = checkLog(await log.describe())
-      if (checked.type === 'refused') throw new Error(checked.problems[0]!.what)
-      return checked.genesis
-    },
+    inspect: () => inspectTestLog(log),
     openSession: async () =>
       createTestSession(log, {
         nowNs,
@@ -52,6 +48,12 @@ export function createTestWriting(log: Log, waitMs: number, now: () => number = 
         origin: `aaaaaaaaaaaa${(++sessions).toString(16).padStart(4, '0')}` as never,
       }),
   })
+}
+
+export async function inspectTestLog(log: Log): Promise<LogGenesis> {
+  const checked = checkLog(await log.describe())
+  if (checked.type === 'refused') throw new Error(checked.problems[0]!.what)
+  return checked.genesis
 }
 
 export const explainTestLog: MutationsPorts['explainLog'] = (error): LogTrouble => {

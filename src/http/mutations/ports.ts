@@ -13,7 +13,7 @@ export interface LogTrouble {
 
 export interface MutationsPorts {
   readonly writing: Writing
-  readonly applied: Pick<Applied, 'reached'>
+  readonly applied: Applied
   readonly explainLog: (error: unknown) => LogTrouble
   readonly limits: Limits
 }

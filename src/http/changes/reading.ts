@@ -1,0 +1,108 @@
+// A reading of the log for those who want to hear of it: never ahead of what the node has applied.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createJudge } from '../../codec/verdict.ts'
+import type { LogGenesis } from '../../log/check.ts'
+import type { Log } from '../../log/log.ts'
+import { createWaker } from '../../log/waker.ts'
+import type { Applied } from '../applied.ts'
+import { type ChangeChunk, createPending } from './pending.ts'
+import type { Vector } from './vector.ts'
+
+export interface ReadingOptions {
+  readonly log: Log
+  readonly genesis: Pick<LogGenesis, 'logId' | 'maxClockAheadMs'>
+  readonly applied: Pick<Applied, 'position' | 'settled' | 'watch'>
+  readonly start: Vector
+  readonly signal: AbortSignal
+}
+
+/** What is read and waits for the node, in bytes: then reading waits too. */
+const WAITING_BYTES_MAX = 8 * 1024 * 1024
+/** Another worker's partitions are looked at so often, in milliseconds. */
+const LOOK_MS = 100
+/** When nothing could be told for so long, the reading starts again: other partitions may have something to tell. */
+const STUCK_MS = 5_000
+const RETRY_MS = 500
+
+/** The log has lost a position: it is another one. */
+export class LostError extends Error {}
+
+/** Until the signal is aborted. Throws LostError; failures of the log are waited for. */
+export async function* readChanges(options: ReadingOptions): AsyncGenerator<ChangeChunk> {
+  const { log, genesis, applied } = options
+  const ending = new AbortController()
+  const signal = AbortSignal.any([options.signal, ending.signal])
+  const pending = createPending({ ...options, logId: genesis.logId, judge: createJudge(genesis) })
+  const news = createWaker(signal)
+  const drained = createWaker(signal)
+  const unwatch = applied.watch(news.wake, LOOK_MS)
+  let isLost = false
+  /** True while nothing that was read may be told. */
+  let isWaiting = false
+
+  /** Reads until it fails, or nothing has moved for long. */
+  async function readOnce(scope: 'definitions' | 'all'): Promise<void> {
+    const stop = new AbortController()
+    const positions = async (partitions: readonly number[]): Promise<ReadonlyMap<number, bigint>> => {
+      const told = scope === 'all' ? pending.rewind() : null
+      return new Map(
+        partitions.map((each) => [each, told?.get(each) ?? (told === null ? pending.definitionsFrom() : 0n)]),
+      )
+    }
+    try {
+      for await (const event of log.read({
+        scope: { type: scope },
+        positions,
+        signal: AbortSignal.any([signal, stop.signal]),
+      })) {
+        if (event.type === 'lost') isLost = true
+        if (event.type === 'chunk') {
+          pending.add(event)
+          news.wake()
+          if (scope === 'all' && !(await hasRoom())) return
+        }
+      }
+    } finally {
+      stop.abort()
+    }
+  }
+
+  async function hasRoom(): Promise<boolean> {
+    while (pending.bytes() >= WAITING_BYTES_MAX && !signal.aborted) {
+      const before = pending.bytes()
+      await drained.wait(STUCK_MS)
+      if (isWaiting && pending.bytes() === before) return false
+    }
+    return true
+  }
+
+  async function keepReading(scope: 'definitions' | 'all'): Promise<void> {
+    while (!signal.aborted && !isLost) {
+      // Why the log fails, the node says; this waits until it is back.
+      await readOnce(scope).catch(() => {})
+      if (!isLost) await sleep(RETRY_MS, undefined, { signal, ref: false }).catch(() => {})
+    }
+    news.wake()
+  }
+
+  const tasks = [keepReading('definitions'), keepReading('all')]
+  try {
+    while (!signal.aborted) {
+      const chunk = pending.take()
+      if (chunk !== null) {
+        yield chunk
+        drained.wake()
+        continue
+      }
+      if (isLost) throw new LostError('the log no longer has what was asked for')
+      isWaiting = true
+      await news.wait(null)
+      isWaiting = false
+    }
+  } finally {
+    unwatch()
+    ending.abort()
+    await Promise.all(tasks)
+  }
+}
