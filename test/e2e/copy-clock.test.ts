@@ -1,7 +1,7 @@
 // The target's clock is five minutes off: what only it refuses is waited for, what the source refused stays refused.
 
 import { randomUUID } from 'node:crypto'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { record } from '../../scripts/golden/definition-texts.ts'
 import { encodeMutation } from '../../src/codec/avro-encode.ts'
 import { frameSingleObject } from '../../src/codec/framing.ts'
@@ -15,7 +15,7 @@ import { createMemoryDatabase } from '../../src/store/memory/database.ts'
 import { createTopic } from '../log/kafka-admin.ts'
 import { createLogDatabase } from '../log/postgres-admin.ts'
 import { expectCopy, expectState, figuresOf, follow, readLog } from '../support/copies.ts'
-import { kafka } from '../support/services.ts'
+import { kafka, postgres } from '../support/services.ts'
 
 const OFF_MS = 300_000n
 /** A message that is stamped now waits for three seconds where the target is five minutes behind. */
@@ -23,6 +23,9 @@ const MAX_CLOCK_AHEAD_MS = 297_000n
 const PARTITIONS = 2
 
 const closing: (() => Promise<void>)[] = []
+beforeAll(async () => {
+  await Promise.all([kafka(), postgres(18)])
+}, 120_000)
 afterAll(async () => {
   for (const close of closing.reverse()) await close()
 })
@@ -101,7 +104,7 @@ describe.each(DIRECTIONS)('%s', (_, openSource, openTarget, sourceOffMs, isBehin
     await Promise.all([follow(target, kept), follow(target, fresh)])
     for (const node of [kept, fresh]) expectState(node, to)
     expect(figuresOf(kept)).toEqual(figuresOf(fresh))
-  }, 60_000)
+  }, 120_000)
 })
 
 const DEFINITION = record({
