@@ -103,9 +103,11 @@ export function createFlow(options: FlowOptions): Flow {
         return await Promise.race([...scopes.map(onlyProblems), ...failed, stopped, waited])
       } finally {
         ending.abort()
-        const settled = Promise.all([carriers.definitions.settle(), carriers.all.settle()])
-        await Promise.race([settled, sleep(SETTLE_MS, undefined, { ref: false })])
-        await Promise.allSettled(scopes)
+        // Nothing may be appended any more behind the end, also where one of them has failed.
+        const over = Promise.allSettled(scopes).then(() =>
+          Promise.allSettled([carriers.definitions.settle(), carriers.all.settle()]),
+        )
+        await Promise.race([over, sleep(SETTLE_MS, undefined, { ref: false })])
       }
     },
     counts: () => ({ copied, marked, appendedAgain: carriers.all.appendedAgain() }),
