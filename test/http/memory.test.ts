@@ -1,0 +1,53 @@
+// A stream of any length takes no more memory than a short one, whatever form its answer has.
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import http from 'node:http'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { LINES, upsertJson } from './live-node.ts'
+
+const LINES_COUNT = 2_000_000
+const PIECE_LINES = 2_000
+/** The program itself has some 120 MiB; the body 280 MB. */
+const RSS_KIB_MAX = 512 * 1024
+
+/** Sends the lines as they are taken; answers with the last line of the answer. */
+async function postMany(port: number, accept: string): Promise<{ durable: number }> {
+  const headers = { 'content-type': LINES, accept }
+  const request = http.request({ port, host: '127.0.0.1', method: 'POST', path: '/v1/mutations', headers })
+  const answered = once(request, 'response') as Promise<[http.IncomingMessage]>
+  let last = ''
+  const read = answered.then(async ([response]) => {
+    for await (const part of response) last = (last + part.toString('latin1')).slice(-2_000)
+  })
+  const title = 'x'.repeat(60)
+  const piece = `${Array.from({ length: PIECE_LINES }, (_, i) => upsertJson(`t${i}`, { title, plays: i })).join('\n')}\n`
+  for (let sent = 0; sent < LINES_COUNT; sent += PIECE_LINES) {
+    if (!request.write(piece)) await once(request, 'drain')
+  }
+  request.end()
+  await read
+  return JSON.parse(last.trimEnd().split('\n').at(-1)!)
+}
+
+describe('memory', () => {
+  it.each(['application/json', LINES])(
+    'two million lines, answered as %s, are taken in no more than some hundred MiB',
+    async (accept) => {
+      const child = spawn(process.execPath, [join(import.meta.dirname, 'memory-door.ts')], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      })
+      onTestFinished(() => void child.kill('SIGKILL'))
+      const said = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+      const port = Number((await said.next()).value)
+      expect(await postMany(port, accept)).toMatchObject({ durable: LINES_COUNT })
+      child.stdin.end()
+      const kib = Number((await said.next()).value)
+      console.log(`${accept}: ${Math.round(kib / 1024)} MiB at most`)
+      expect(kib).toBeLessThan(RSS_KIB_MAX)
+    },
+    120_000,
+  )
+})
