@@ -7,6 +7,8 @@ import type { Readable, Writable } from 'node:stream'
 
 export const ROOT = join(import.meta.dirname, '../..')
 const MAIN = join(ROOT, 'src/cli/main.ts')
+/** Hundreds of commands are started, and each would strip and compile the same sources: half of its start. */
+const COMPILE_CACHE = join(ROOT, 'node_modules/.cache/spindexer/compiled')
 
 export interface CliResult {
   readonly code: number | null
@@ -41,7 +43,12 @@ export function startCli(
 ): RunningCli {
   const child = spawn(process.execPath, [MAIN, ...args], {
     cwd: cwd ?? join(ROOT, 'test'),
-    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...env },
+    env: {
+      PATH: process.env.PATH ?? '',
+      HOME: process.env.HOME ?? '',
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
+      ...env,
+    },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   const stdout: Buffer[] = []
