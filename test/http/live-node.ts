@@ -91,6 +91,7 @@ export async function openLive(options: LiveOptions = {}): Promise<LiveNode> {
   function note(event: NodeEvent): void {
     applied.note(event)
     ports.progress.note(event)
+    if (event.type === 'moved') writing.forget()
     if (event.type === 'committing')
       writing.follow({ stamp: event.newestStamp, appendMs: event.newestAppendMs })
   }
