@@ -9,11 +9,32 @@ import { type HttpProblem, problem } from './problem.ts'
 export const JSON_TYPE = 'application/json'
 export const JSON_LINES_TYPE = 'application/x-ndjson'
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Bytes of its body that are in memory. */
+    heldBytes: number
+  }
+}
+
+/** So many of the greatest JSON bodies may be in memory at the same time, whatever the number of requests. */
+const GREATEST_BODIES_MAX = 8
+
 /**
  * After this `request.body` is a Buffer of at most `bodyBytes` for JSON, and for JSON lines the stream itself, to be read
  * with `bodyChunks`. A web page cannot send either type elsewhere without asking first, which is answered with no.
  */
 export function addBodyParsers(app: FastifyInstance, limits: Limits): void {
+  let held = 0
+  /** Throws a problem when there is no room for more. */
+  function hold(request: FastifyRequest, bytes: number): void {
+    if (held + bytes > GREATEST_BODIES_MAX * limits.bodyBytes) throw noRoom()
+    held += bytes
+    request.heldBytes += bytes
+  }
+  app.decorateRequest('heldBytes', 0)
+  app.addHook('onResponse', async (request) => {
+    held -= request.heldBytes
+  })
   app.removeAllContentTypeParsers()
   app.addHook('preParsing', async (request, reply, payload) => {
     if (isJsonLines(request)) {
@@ -24,7 +45,9 @@ export function addBodyParsers(app: FastifyInstance, limits: Limits): void {
     if (isWaiting(request)) reply.raw.writeContinue()
     return payload
   })
-  app.addContentTypeParser(JSON_TYPE, (request: FastifyRequest) => readWhole(request.raw, limits))
+  app.addContentTypeParser(JSON_TYPE, (request: FastifyRequest) =>
+    readWhole(request.raw, limits, (bytes) => hold(request, bytes)),
+  )
   app.addContentTypeParser(
     JSON_LINES_TYPE,
     async (_request: FastifyRequest, payload: IncomingMessage) => payload,
@@ -73,14 +96,19 @@ export async function* bodyChunks(body: Readable, { idleMs }: Limits): AsyncGene
   }
 }
 
-function readWhole(raw: IncomingMessage, limits: Limits): Promise<Buffer> {
+function readWhole(raw: IncomingMessage, limits: Limits, hold: (bytes: number) => void): Promise<Buffer> {
   const chunks: Buffer[] = []
   let bytes = 0
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
   const onData = (chunk: Buffer): void => {
     bytes += chunk.length
-    if (bytes > limits.bodyBytes) reject(bodyTooLarge(limits))
-    else chunks.push(chunk)
+    try {
+      if (bytes > limits.bodyBytes) throw bodyTooLarge(limits)
+      hold(chunk.length)
+      chunks.push(chunk)
+    } catch (error) {
+      reject(error)
+    }
   }
   const onEnd = (): void => resolve(Buffer.concat(chunks))
   // The listener of errors stays: a client may go away while it is told that its body is too large.
@@ -96,6 +124,12 @@ function readWhole(raw: IncomingMessage, limits: Limits): Promise<Buffer> {
   return withinMs(promise, limits.receiveMs, late).finally(() => {
     raw.off('data', onData).off('end', onEnd)
     chunks.length = 0
+  })
+}
+
+function noRoom(): HttpProblem {
+  return problem('too-busy', 'too many large bodies are being read already; try again later', {
+    headers: { 'retry-after': '1' },
   })
 }
 

@@ -217,6 +217,25 @@ describe('bodies of strangers', () => {
     expect((await recordsOf(node.log)).length).toBe(1)
   })
 
+  it('large bodies at the same time take no more memory than eight of them', async () => {
+    const bodyBytes = 256 * 1024
+    const node = await openLive({ limits: { bodyBytes } })
+    const head = `POST /v1/mutations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${bodyBytes}\r\n\r\n`
+    const clients = await Promise.all(Array.from({ length: 20 }, () => connectRaw(node.port)))
+    for (const { socket } of clients) socket.write(head + ' '.repeat(bodyBytes - 1))
+    const refused = () => clients.filter(({ text }) => text().startsWith('HTTP/1.1 503 '))
+    await waitFor('the others to be refused', () => refused().length >= 12)
+    expect(refused()[0]!.text()).toContain('too many large bodies')
+    for (const { socket, text } of clients) if (text() === '') socket.write(' ')
+    await waitFor('the first ones', () => clients.every(({ text }) => text() !== ''))
+    expect(clients.filter(({ text }) => text().startsWith('HTTP/1.1 400 ')).length).toBe(
+      20 - refused().length,
+    )
+    for (const { socket } of clients) socket.destroy()
+    await expect.poll(async () => (await node.post(' '.repeat(bodyBytes))).status).toBe(400)
+    expect((await node.post(upsertJson('a'))).status).toBe(200)
+  })
+
   it('who does not read what is answered is not read from either, and is let go', async () => {
     const node = await openLive({ limits: { idleMs: 1_000 } })
     const client = await connectRaw(node.port)
