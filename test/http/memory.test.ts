@@ -9,7 +9,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { LINES, upsertJson } from './live-node.ts'
 
 const PIECE_LINES = 2_000
-/** The program itself has some 120 MiB; the greater body 230 MB. */
+/** The program itself has some 120 MiB; the greater body 294 MB. */
 const RSS_KIB_MAX = 512 * 1024
 
 /** Sends the lines as they are taken; answers with the last line of the answer. */
