@@ -1,13 +1,12 @@
 // Settings of the HTTP door, read and checked: every refusal names the setting and the remedy, and none shows a token.
 
-import { readFileSync } from 'node:fs'
-import { createSecureContext } from 'node:tls'
 import type { Tokens } from '../http/auth.ts'
 import { ALLOWED_HOSTS_SETTING, isLoopbackName } from '../http/host.ts'
 import { LIMIT_SETTINGS, LIMITS, type Limits } from '../http/limits.ts'
 import type { Tls } from '../http/listener.ts'
+import { readCertificateAndKey } from '../tls/pem.ts'
 import type { Config } from './config.ts'
-import { messageOf, usageFailure } from './errors.ts'
+import { usageFailure } from './errors.ts'
 import type { SettingName } from './settings.ts'
 
 export interface DoorConfig {
@@ -73,30 +72,12 @@ export function readTls(config: Config): Tls | null {
       'set both for HTTPS, or none',
     )
   }
-  const tls = {
-    cert: readPem('SPINDEXER_HTTP_TLS_CERT', certPath),
-    key: readPem('SPINDEXER_HTTP_TLS_KEY', keyPath),
-  }
-  try {
-    createSecureContext(tls)
-  } catch (error) {
-    throw usageFailure(
-      `SPINDEXER_HTTP_TLS_CERT and SPINDEXER_HTTP_TLS_KEY are no certificate and its key in PEM (${messageOf(error)})`,
-      'name a PEM file with the certificate, and one with the key that belongs to it, without a passphrase',
-    )
-  }
-  return tls
-}
-
-function readPem(name: SettingName, path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    throw usageFailure(
-      `${name} names ${path}, which cannot be read (${messageOf(error)})`,
-      'correct the path, or give this process the right to read it',
-    )
-  }
+  const read = readCertificateAndKey(
+    { setting: 'SPINDEXER_HTTP_TLS_CERT', path: certPath },
+    { setting: 'SPINDEXER_HTTP_TLS_KEY', path: keyPath },
+  )
+  if (read.type === 'refused') throw usageFailure(read.what, read.remedy)
+  return { cert: read.pair.certificate, key: read.pair.key }
 }
 
 const ADDRESS_PATTERN = /^(?:(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s/@]+)):)?(\d{1,5})$/

@@ -5,11 +5,11 @@
 
 import type { ConnectionOptions } from 'node:tls'
 import {
-  type ClientCertificate,
+  type CertificateAndKey,
   type PemRefusal,
   publicAuthorities,
   readAuthorities,
-  readClientCertificate,
+  readCertificateAndKey,
 } from '../tls/pem.ts'
 
 /** What a connection is made with. */
@@ -117,7 +117,7 @@ function readClient(
   certificate: string | null,
   key: string | null,
   passphrase: string | null,
-): { readonly type: 'ok'; readonly client: ClientCertificate | null } | PemRefusal {
+): { readonly type: 'ok'; readonly client: CertificateAndKey | null } | PemRefusal {
   if (certificate === null && key === null) return { type: 'ok', client: null }
   if (certificate === null || key === null) {
     const [set, missing] = key === null ? ['sslcert', 'sslkey'] : ['sslkey', 'sslcert']
@@ -126,11 +126,12 @@ function readClient(
       'a client certificate needs both, each the path of a PEM file',
     )
   }
-  return readClientCertificate(
+  const read = readCertificateAndKey(
     { setting: 'sslcert', path: certificate },
     { setting: 'sslkey', path: key },
     passphrase,
   )
+  return read.type === 'refused' ? read : { type: 'ok', client: read.pair }
 }
 
 function decodeText(text: string): string {

@@ -4,8 +4,8 @@ import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext, getCACertificates } from 'node:tls'
 
-/** What tells us apart from others, to who asks for a certificate. All PEM. */
-export interface ClientCertificate {
+/** What tells us apart from others: a client where it is asked for, a server always. All PEM. */
+export interface CertificateAndKey {
   readonly certificate: string
   readonly key: string
   /** Of the key, where it is encrypted. */
@@ -33,11 +33,11 @@ export function readAuthorities(file: PemFile): { readonly type: 'ok'; readonly 
 }
 
 /** A certificate (with those that lead to its authority, if any) and its key. */
-export function readClientCertificate(
+export function readCertificateAndKey(
   certificate: PemFile,
   key: PemFile,
   passphrase: string | null = null,
-): { readonly type: 'ok'; readonly client: ClientCertificate } | PemRefusal {
+): { readonly type: 'ok'; readonly pair: CertificateAndKey } | PemRefusal {
   const read = readCertificates(certificate)
   if (read.type === 'refused') return read
   const readKey = readText(key)
@@ -48,14 +48,14 @@ export function readClientCertificate(
       'write the key as PEM: it begins with -----BEGIN PRIVATE KEY-----',
     )
   }
-  const client = { certificate: read.pem, key: readKey.pem, passphrase }
+  const pair = { certificate: read.pem, key: readKey.pem, passphrase }
   try {
     createSecureContext({
-      cert: client.certificate,
-      key: client.key,
+      cert: pair.certificate,
+      key: pair.key,
       ...(passphrase === null ? {} : { passphrase }),
     })
-    return { type: 'ok', client }
+    return { type: 'ok', pair }
   } catch (error) {
     return refuse(
       `the key in ${key.path} (${key.setting}) does not fit the certificate in ${certificate.path}, or is encrypted (${reasonOf(error)})`,

@@ -1,7 +1,7 @@
 // The settings for TLS and SASL as they are written, checked before anything is connected.
 
 import { listNames, nearNames } from '../../codec/near-names.ts'
-import { type ClientCertificate, readAuthorities, readClientCertificate } from '../../tls/pem.ts'
+import { type CertificateAndKey, readAuthorities, readCertificateAndKey } from '../../tls/pem.ts'
 import { type KafkaLogin, SASL_MECHANISMS } from './login.ts'
 import type { KafkaTls } from './tls.ts'
 
@@ -98,7 +98,7 @@ function readTls(get: Get): KafkaTls | Refused | null {
   return { authorities: authorities?.pem ?? null, client }
 }
 
-function readClient(certificate: string | null, key: string | null): ClientCertificate | Refused | null {
+function readClient(certificate: string | null, key: string | null): CertificateAndKey | Refused | null {
   if (certificate === null && key === null) return null
   if (certificate === null || key === null) {
     const [set, missing] =
@@ -108,11 +108,11 @@ function readClient(certificate: string | null, key: string | null): ClientCerti
       'a client certificate needs both, each the path of a PEM file',
     )
   }
-  const read = readClientCertificate(
+  const read = readCertificateAndKey(
     { setting: 'KAFKA_SSL_CERT', path: certificate },
     { setting: 'KAFKA_SSL_KEY', path: key },
   )
-  return read.type === 'refused' ? read : read.client
+  return read.type === 'refused' ? read : read.pair
 }
 
 function refuse(what: string, remedy: string): Refused {

@@ -2,14 +2,14 @@
 
 import type { Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
-import { type ClientCertificate, publicAuthorities } from '../../tls/pem.ts'
+import { type CertificateAndKey, publicAuthorities } from '../../tls/pem.ts'
 import { SPEAKS_TLS } from './faults.ts'
 
 export interface KafkaTls {
   /** The authorities that are trusted, PEM; null: those that Node and the system trust. */
   readonly authorities: string | null
   /** What a broker is shown that asks who we are. */
-  readonly client: ClientCertificate | null
+  readonly client: CertificateAndKey | null
 }
 
 /** Verification is said to be on, so that NODE_TLS_REJECT_UNAUTHORIZED turns nothing off. */
