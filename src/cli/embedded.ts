@@ -7,6 +7,7 @@ import type { Opened } from '../embedded/open.ts'
 import { rememberedUrl } from '../embedded/state.ts'
 import { isPlaceConfigured, usesEmbedded } from './config.ts'
 import { configOf, type World } from './context.ts'
+import { readDoorConfig } from './door-config.ts'
 import { Failure } from './errors.ts'
 import { createOutput, type Output } from './output.ts'
 
@@ -49,7 +50,11 @@ export function createEmbeddedDefault(world: World): EmbeddedDefault {
       if (!usesEmbedded(config)) return
       const name = nameOf(command)
       if (name === 'config') url = rememberedUrl(folderOf(world.directory))
-      else await open(name, !isPlaceConfigured(config))
+      else {
+        // A slip in a setting is told before a Postgres is made for it, which takes seconds.
+        if (name === 'run') readDoorConfig(config)
+        await open(name, !isPlaceConfigured(config))
+      }
     },
     url: () => url,
     close: () => close(),

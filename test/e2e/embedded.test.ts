@@ -1,6 +1,6 @@
 // From one node to many: a node on an embedded Postgres moves to a log in Kafka, and keeps its rows; `embedded` as a value.
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { createTemporaryDir } from '../../scripts/services/temporary-dir.ts'
@@ -19,6 +19,13 @@ function createFolder(name: string): string {
 
 const DEFINITION = `{"type": "record", "name": "tracks", "key": ["id"],
   "fields": [{"name": "id", "type": "string"}, {"name": "title", "type": ["null", "string"]}]}`
+
+it('a wrong setting of the door is told before a Postgres is made', async () => {
+  const cwd = createFolder('slip')
+  const { code, stderr } = await runCli(['run'], { cwd, env: { SPINDEXER_HTTP: '99999' } })
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/SPINDEXER_HTTP is "99999", which is no address/)])
+  expect(readdirSync(cwd)).toEqual([])
+})
 
 it('a node on an embedded Postgres takes its log to Kafka, and keeps its rows', async () => {
   const cwd = createFolder('node')
