@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DEFINITIONS } from '../../codec/record.ts'
+import { aborted } from '../aborted.ts'
 import { checkLog, type LogGenesis } from '../check.ts'
 import type { Log, LogEvent, Problem } from '../log.ts'
 import { createCarrier } from './carrier.ts'
@@ -112,11 +113,6 @@ export function createFlow(options: FlowOptions): Flow {
     },
     counts: () => ({ copied, marked, appendedAgain: carriers.all.appendedAgain() }),
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
 /** Resolves when there are problems; rejects as the task does. */

@@ -1,6 +1,7 @@
 // Reading as the port wants it: assignments, the fetch loop behind each, and what it brings one by one.
 
 import { DEFINITIONS } from '../../codec/record.ts'
+import { aborted } from '../aborted.ts'
 import { createChannel } from '../channel.ts'
 import type { LogEvent, ReadOptions } from '../log.ts'
 import type { Trouble } from '../trouble.ts'
@@ -84,11 +85,6 @@ export async function* readPostgres(options: ReaderOptions): AsyncGenerator<LogE
     stop.abort()
     await ended
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
 /** Announces every assignment, and that the former one is over, until the signal is aborted. */
