@@ -18,9 +18,13 @@ const LATE_MS = (1n << 63n) / 1_000_000n
 
 const SYMBOLS = ['LOW', 'MID', 'HIGH', 'x']
 const symbolsArb = fc.option(fc.subarray(SYMBOLS, { minLength: 1 }), { nil: null, freq: 4 })
-/** Definitions of few names; in half of them all is text, keys too, most with symbols: what definitions can widen. */
+/** Definitions of few names; in three of four all is text, keys too, most with symbols: what definitions can widen. */
 const definitionArb: fc.Arbitrary<Schema> = fc
-  .tuple(schemaArb, fc.boolean(), fc.array(symbolsArb, { minLength: 8, maxLength: 8 }))
+  .tuple(
+    schemaArb,
+    fc.nat({ max: 3 }).map((n) => n > 0),
+    fc.array(symbolsArb, { minLength: 8, maxLength: 8 }),
+  )
   .map(([schema, isText, symbols]) => {
     if (!isText) return schema
     const toText = <T extends KeyColumn>(column: T, i: number): T => {
@@ -38,14 +42,21 @@ const nearMutationArb: fc.Arbitrary<Mutation> = fc
     stamp: stampArb,
     seq: fc.constant(null),
     dataset: fc.constantFrom('tracks', 'albums', 'a'),
-    key: fc.array(fc.constantFrom('LOW', 'x', 'true', '7', '2024-02-29', 'none'), {
-      minLength: 1,
-      maxLength: 2,
-    }),
+    // Most are near what the textual definitions allow: a cure by one more column is else too rare to come in every run.
+    key: fc.oneof(
+      { weight: 4, arbitrary: fc.tuple(fc.constantFrom('LOW', 'MID', 'x')) as fc.Arbitrary<string[]> },
+      fc.array(fc.constantFrom('LOW', 'x', 'true', '7', '2024-02-29', 'none'), {
+        minLength: 1,
+        maxLength: 2,
+      }),
+    ),
     columns: fc.dictionary(
       fc.constantFrom('p', 'q', 'r', 's', 'T', 'u_v', 'id0'),
-      fc.oneof(fc.constantFrom(null, 'LOW', 'MID', 'x', 'none', 7n), anyValueArb),
-      { maxKeys: 3, noNullPrototype: true },
+      fc.oneof(
+        { weight: 3, arbitrary: fc.constantFrom(null, 'LOW', 'MID', 'x', 'none', 7n) },
+        { weight: 1, arbitrary: anyValueArb },
+      ),
+      { maxKeys: 2, noNullPrototype: true },
     ),
   })
   .map(({ columns, ...rest }) => ({

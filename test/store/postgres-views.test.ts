@@ -149,15 +149,16 @@ describe('views', () => {
         slowestMs = Math.max(slowestMs, performance.now() - start)
       }
     })()
-    // It names who it is: nobody else can make him go on.
-    expect(await defining).toEqual({
-      type: 'busy',
-      holder: expect.stringMatching(
-        /^data\.tracks is held by process \d+ \(spindexer, idle in transaction, since \d+ s\)$/,
-      ),
-    })
+    const defined = await defining
     isDone = true
     await probe
+    // It names who it is: nobody else can make him go on. (The probe may hold it for its moment too.)
+    expect(defined).toEqual({
+      type: 'busy',
+      holder: expect.stringMatching(
+        /^data\.tracks is held by process \d+ \(spindexer, idle in transaction, since \d+ s\)(; data\.tracks is held by process \d+ \(spindexer, active, since \d+ s\))?$/,
+      ),
+    })
     expect(performance.now() - began).toBeLessThan(2_000)
     expect(slowestMs).toBeLessThan(1_000)
     // Nothing is left of the attempt, and mutations go on under the old definitions.
