@@ -2,7 +2,7 @@
 
 import { EMPTY_CATALOGUE } from '../../src/codec/catalogue.ts'
 import { datasetToJson } from '../../src/codec/catalogue-json.ts'
-import { judgeDefinitions } from '../../src/codec/definitions.ts'
+import { judgeOpenDefinitions } from '../../src/codec/definitions.ts'
 import { explainReason } from '../../src/codec/reasons.ts'
 import { DEFINITIONS, type LogRecord } from '../../src/codec/record.ts'
 import { definitionFoldCases } from './definitions-folds.ts'
@@ -24,7 +24,7 @@ export function definitionVectors() {
   return [...definitionFoldCases(), ...definitionFormCases()].map(({ name, records }) => {
     let catalogue = EMPTY_CATALOGUE
     for (const [i, [text, verdict, why]] of records.entries()) {
-      const judged = judgeDefinitions(catalogue, [recordOf(text, i)], BigInt(i + 1), LOG_ID)
+      const judged = judgeOpenDefinitions(catalogue, [recordOf(text, i)], BigInt(i + 1), LOG_ID)
       demand(`${name}, record ${i} (${why})`, verdictOf(judged), verdict)
       catalogue = judged.catalogue
     }
@@ -36,7 +36,7 @@ export function definitionVectors() {
   })
 }
 
-function verdictOf({ taken, controls, refused }: ReturnType<typeof judgeDefinitions>): DefinitionVerdict {
+function verdictOf({ taken, controls, refused }: ReturnType<typeof judgeOpenDefinitions>): DefinitionVerdict {
   if (taken === 1) return 'taken'
   if (controls === 1) return 'control'
   const { reason } = refused[0]!

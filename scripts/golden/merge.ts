@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { EMPTY_CATALOGUE } from '../../src/codec/catalogue.ts'
-import { judgeDefinitions } from '../../src/codec/definitions.ts'
+import { judgeOpenDefinitions } from '../../src/codec/definitions.ts'
 import { stateLines } from '../../src/codec/dump.ts'
 import { DEFINITIONS } from '../../src/codec/record.ts'
 import { createFold, foldMutation } from '../../src/crdt/fold.ts'
@@ -306,7 +306,7 @@ export function mergeVectors() {
     value: Buffer.from(text),
     headers: [],
   }))
-  const { catalogue, taken } = judgeDefinitions(EMPTY_CATALOGUE, records, 100n, LOG_ID)
+  const { catalogue, taken } = judgeOpenDefinitions(EMPTY_CATALOGUE, records, 100n, LOG_ID)
   demand('definitions taken', taken, definitions.length)
   const cellsOf = (messages: readonly Mutation[]) => {
     const fold = createFold()

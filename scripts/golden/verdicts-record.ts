@@ -170,7 +170,7 @@ function sorted(members: object): object {
   return Object.fromEntries(Object.entries(members).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-const RULE = { columns: '*', datasets: ['tracks'], operations: ['upsert'], signer: KEY }
+const RULE = { columns: '*', datasets: ['tracks'], operations: ['upsert'], signers: [KEY] }
 const policy = (members: Readonly<Record<string, unknown>>) =>
   Buffer.from(
     canonical({ admins: [KEY], kind: 'policy', rules: [RULE], unsigned: false, version: 1, ...members }),
@@ -302,13 +302,13 @@ function badControlCases(): readonly Case[] {
     bad('policy, version 0', policy({ version: 0 })),
     bad('policy, unsigned is no boolean', policy({ unsigned: 'no' })),
     bad('policy, a key twice', policy({ admins: [KEY, KEY] })),
-    bad('policy, a rule without a signer', rule({ signer: undefined })),
+    bad('policy, a rule without signers', rule({ signers: undefined })),
     bad('policy, a rule with an unknown member', rule({ more: 1 })),
     bad(
       'policy, a rule with its members not sorted',
       policy({ rules: [Object.fromEntries(Object.entries(RULE).reverse())] }),
     ),
-    bad('policy, a signer with digits behind it', rule({ signer: `${KEY}0a` })),
+    bad('policy, a signer with digits behind it', rule({ signers: [`${KEY}0a`] })),
     bad('policy, an admin with digits behind it', policy({ admins: [`${ADDRESS}0a`] })),
     bad('policy, an unknown operation', rule({ operations: ['insert'] })),
     bad('policy, a name that is none', rule({ datasets: ['_x'] })),

@@ -1,9 +1,9 @@
 // Vectors of verdicts: whole records with what has to become of each, every rule on both sides of its limit.
 
 import { EMPTY_CATALOGUE } from '../../src/codec/catalogue.ts'
-import { judgeDefinitions } from '../../src/codec/definitions.ts'
+import { judgeOpenDefinitions } from '../../src/codec/definitions.ts'
 import { DEFINITIONS, type Header, type LogRecord } from '../../src/codec/record.ts'
-import { createJudge } from '../../src/codec/verdict.ts'
+import { createOpenJudge } from '../../src/codec/verdict.ts'
 import { demand } from './forms.ts'
 import { avroCases } from './verdicts-avro.ts'
 import { definitionCases } from './verdicts-definition.ts'
@@ -14,9 +14,9 @@ export function verdictVectors() {
   const records = DEFINITION_TEXTS.map((text, i) =>
     recordOf({ value: Buffer.from(text), partition: DEFINITIONS, offset: i + 1 }),
   )
-  const { catalogue, refused } = judgeDefinitions(EMPTY_CATALOGUE, records, 100n, LOG_ID)
+  const { catalogue, refused } = judgeOpenDefinitions(EMPTY_CATALOGUE, records, 100n, LOG_ID)
   demand('the definitions are taken', refused, [])
-  const judge = createJudge({ logId: LOG_ID, maxClockAheadMs: BigInt(MAX_CLOCK_AHEAD_MS) })
+  const judge = createOpenJudge({ logId: LOG_ID, maxClockAheadMs: BigInt(MAX_CLOCK_AHEAD_MS) })
   const cases = [...recordCases(), ...avroCases(), ...definitionCases()]
   const names = cases.map(({ name }) => name)
   demand(

@@ -8,7 +8,7 @@ import { columnsToJson, inspectedToLine } from '../codec/inspect-json.ts'
 import { explainReason } from '../codec/reasons.ts'
 import { DEFINITIONS, type LogRecord } from '../codec/record.ts'
 import { parseTimestamp } from '../codec/values.ts'
-import { createJudge, type Verdict } from '../codec/verdict.ts'
+import { createOpenJudge, type Verdict } from '../codec/verdict.ts'
 import { escapeJson } from '../codec/words.ts'
 import { stampToIso, stampToOrigin, stampToTime } from '../crdt/stamp.ts'
 import type { LogGenesis } from '../log/check.ts'
@@ -40,7 +40,7 @@ export interface Definitions {
 /** Judges a record as a node does that has taken all these definitions. */
 export function describeMessage(record: LogRecord, genesis: LogGenesis, definitions: Definitions): Message {
   const { catalogue } = definitions
-  const verdict = createJudge(genesis)(record, catalogue)
+  const verdict = createOpenJudge(genesis)(record, catalogue)
   const inspected = inspectValue(record.value ?? Buffer.alloc(0))
   const refusal =
     record.partition === DEFINITIONS

@@ -14,13 +14,14 @@ import {
   plainToJson,
 } from './json.ts'
 import { isName, SEQ_MAX } from './limits.ts'
+import { isSignerKey, type SignerKey } from './signing/signer-key.ts'
 import { showName } from './words.ts'
 
 /** At offset 0 of every partition: which log this is, and the rules that hold in it. */
 export interface Genesis {
   readonly kind: 'genesis'
-  /** Keys, `ed25519:…` or `eip191:…`. None: an open log. */
-  readonly admins: readonly string[]
+  /** None: an open log. */
+  readonly admins: readonly SignerKey[]
   readonly copyId: string
   readonly generation: number
   readonly logId: string
@@ -38,16 +39,17 @@ export interface DatasetRecord {
   readonly schema: JsonObject
 }
 
+/** Lets signers do operations on columns of datasets; `*` is all of them, of the signers too. */
 export interface PolicyRule {
   readonly columns: readonly string[] | '*'
   readonly datasets: readonly string[] | '*'
   readonly operations: readonly Operation[]
-  readonly signer: string
+  readonly signers: readonly SignerKey[] | '*'
 }
 
 export interface Policy {
   readonly kind: 'policy'
-  readonly admins: readonly string[]
+  readonly admins: readonly SignerKey[]
   readonly rules: readonly PolicyRule[]
   readonly unsigned: boolean
   readonly version: number
@@ -89,11 +91,6 @@ export function encodeControl(control: Control): Buffer {
   return Buffer.from(canonical.text, 'utf8')
 }
 
-/** True for `ed25519:` and 64 hex digits or `eip191:` and 40, in lower case. */
-export function isSignerKey(text: string): boolean {
-  return /^(?:ed25519:[0-9a-f]{64}|eip191:[0-9a-f]{40})$/.test(text)
-}
-
 function datasetToControl({ kind, schema }: DatasetRecord): Json {
   return new Map<string, Json>([
     ['kind', kind],
@@ -121,7 +118,9 @@ const name: Check = (value) => (typeof value === 'string' && isName(value) ? nul
 const names: Check = (value) => (value === '*' ? null : arrayOf(name)(value))
 const operation: Check = (value) => (OPERATIONS.has(value) ? null : 'an operation')
 
-const RULE: Shape = { columns: names, datasets: names, operations: arrayOf(operation), signer: key }
+const signers: Check = (value) => (value === '*' ? null : arrayOf(key)(value))
+
+const RULE: Shape = { columns: names, datasets: names, operations: arrayOf(operation), signers }
 
 const SHAPES: Readonly<Record<Control['kind'], Shape>> = {
   genesis: {

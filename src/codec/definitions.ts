@@ -1,11 +1,14 @@
 // Folding definitions into the catalogue, in the order of their offsets: a record is taken whole or refused whole.
 
-import type { Catalogue, Column, Dataset, KeyColumn } from './catalogue.ts'
+import { type Catalogue, type Column, type Dataset, EMPTY_CATALOGUE, type KeyColumn } from './catalogue.ts'
 import { COLUMNS_MAX, DATASETS_MAX, SYMBOL_BYTES_MAX } from './limits.ts'
 import { listNames } from './near-names.ts'
+import { initialStanding, OPEN, type Standing } from './policy/standing.ts'
 import type { DefinitionReason, QuarantineReason } from './reasons.ts'
 import type { LogRecord, Pointer } from './record.ts'
 import { readSchema, type Schema } from './schema.ts'
+import { createRecordProver, type Proof, UNSIGNED } from './signing/proof.ts'
+import type { SignerKey } from './signing/signer-key.ts'
 import { createJudge, FIRST_DEFINITION } from './verdict.ts'
 import { shorten } from './words.ts'
 
@@ -46,9 +49,28 @@ export interface RefusedRecord extends Pointer {
   readonly appendMs: bigint
 }
 
-export interface JudgedDefinitions {
-  /** What holds above the records; its `offset` is `next`. */
+/** What the definitions below an offset add up to. */
+export interface Defined {
   readonly catalogue: Catalogue
+  /** What holds in the definitions above them. */
+  readonly standing: Standing
+}
+
+/** Before the first definition of a log with these admins. */
+export function nothingDefined(admins: readonly SignerKey[]): Defined {
+  return { catalogue: EMPTY_CATALOGUE, standing: initialStanding(admins) }
+}
+
+/** The log that definitions are judged for, and the way in which their signatures are looked at. */
+export interface DefinitionRules {
+  readonly logId: string
+  readonly generation: number
+  /** Asked only for records that are signed; verifies at once (`createRecordProver`) unless set. */
+  readonly prove?: (record: LogRecord) => Proof
+}
+
+export interface JudgedDefinitions extends Defined {
+  /** `catalogue` and `standing` are what holds above the records; the catalogue's `offset` is `next`. */
   /** Dataset records taken, those that changed nothing included. */
   readonly taken: number
   /** Other valid control records. */
@@ -58,21 +80,23 @@ export interface JudgedDefinitions {
 
 /** Judges and folds a chunk of the definitions that ends below `next`. */
 export function judgeDefinitions(
-  catalogue: Catalogue,
+  held: Defined,
   records: readonly LogRecord[],
   next: bigint,
-  logId: string,
+  { logId, generation, prove = createRecordProver(logId) }: DefinitionRules,
 ): JudgedDefinitions {
   // No mutation is valid among the definitions, so how far clocks may run ahead does not matter here.
-  const judge = createJudge({ logId, maxClockAheadMs: 0n })
+  const judge = createJudge({ logId, generation, maxClockAheadMs: 0n })
   const refused: RefusedRecord[] = []
-  let current = catalogue
+  let { catalogue: current, standing } = held
   let taken = 0
   let controls = 0
   for (const record of records) {
-    const verdict = judge(record, current)
+    const proof = standing.type === 'open' || record.headers.length === 0 ? UNSIGNED : prove(record)
+    const verdict = judge(record, current, standing, proof)
     if (verdict.type === 'control' && verdict.control.kind !== 'dataset') {
       controls++
+      standing = verdict.standing
     } else if (verdict.type === 'control' && verdict.control.kind === 'dataset') {
       const read = readSchema(verdict.control.schema)
       const folded = read.type === 'refused' ? read : foldDefinition(current, read.schema, record.offset)
@@ -88,7 +112,17 @@ export function judgeDefinitions(
       throw new Error(`a record of the definitions was judged to be one to be ${verdict.type}`)
     }
   }
-  return { catalogue: { ...current, offset: next }, taken, controls, refused }
+  return { catalogue: { ...current, offset: next }, standing, taken, controls, refused }
+}
+
+/** The same of an open log, where nobody has to sign. */
+export function judgeOpenDefinitions(
+  catalogue: Catalogue,
+  records: readonly LogRecord[],
+  next: bigint,
+  logId: string,
+): Omit<JudgedDefinitions, 'standing'> {
+  return judgeDefinitions({ catalogue, standing: OPEN }, records, next, { logId, generation: 0 })
 }
 
 /** What the author of a definition may not expect of it; sentences for people. The definition is one that is taken. */

@@ -99,6 +99,36 @@ export const QUARANTINE_REASONS = {
     meaning: 'A string holds U+0000 (NUL), which Postgres cannot store.',
     remedy: 'Send the text without it, or as bytes.',
   },
+  closed: {
+    meaning: 'The record stands behind the close of its log: the log has moved on to its next generation.',
+    remedy: 'Point the writer at the newest copy of the log and publish the message again.',
+  },
+  'bad-signature': {
+    meaning: 'The signature is malformed, or not of this message by this signer for this log.',
+    remedy: 'Sign the record’s value as it is, for this log’s id; golden vectors are in schemas/golden.',
+  },
+  unsigned: {
+    meaning: 'The message is not signed, and the policy before it asks for a signature.',
+    remedy: 'Publish it again with --key, or have an admin allow unsigned mutations.',
+  },
+  'not-allowed': {
+    meaning: 'No rule of the policy before the message lets its signer do that.',
+    remedy:
+      'Have an admin extend the policy (policy check says what is missing), then publish the message again.',
+  },
+  'not-admin': {
+    meaning: 'A policy, a definition or a close that no admin of that moment has signed.',
+    remedy: 'Have one of the admins sign it; policy show names them.',
+  },
+  'wrong-version': {
+    meaning: 'The policy’s version is not exactly one above the last valid one before it in its partition.',
+    remedy:
+      'Apply the policy with spindexer policy apply, which numbers it. One that came twice does no harm.',
+  },
+  'wrong-generation': {
+    meaning: 'The close is of another generation of the log.',
+    remedy: 'Close the log with spindexer log copy --close; a close that was copied along does no harm.',
+  },
   'clock-ahead': {
     meaning: 'The stamp is further ahead of the log’s own clock than the log allows.',
     remedy: 'Set the writer’s clock right and publish the message again with a new stamp.',

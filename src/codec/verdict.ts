@@ -1,4 +1,4 @@
-// The verdict on a record: merged, parked, quarantined or a control record. A pure function of the record, of the log's rules and of the definitions.
+// The verdict on a record: merged, parked, quarantined or a control record. A pure function of the record, of the log's rules, of what stands before it in its partition and of the definitions.
 
 import type { Mutation } from '../crdt/mutation.ts'
 import { STAMP_TIME_END, timeToHex } from '../crdt/stamp.ts'
@@ -8,8 +8,19 @@ import type { Catalogue, Dataset } from './catalogue.ts'
 import { type Control, parseControl } from './control.ts'
 import { CONTROL_MAGIC, findAvro } from './framing.ts'
 import { VALUE_BYTES_MAX } from './limits.ts'
+import { permit } from './policy/rights.ts'
+import {
+  close,
+  type GuardedStanding,
+  OPEN,
+  refuseStranger,
+  type Standing,
+  succeed,
+} from './policy/standing.ts'
 import type { ParkReason, QuarantineReason } from './reasons.ts'
 import { DEFINITIONS, type Header, type LogRecord } from './record.ts'
+import { type Proof, UNSIGNED } from './signing/proof.ts'
+import type { Signer } from './signing/signer-key.ts'
 import { refuseKeyText, refuseValue } from './values.ts'
 import { quoteShort, shorten } from './words.ts'
 
@@ -24,10 +35,11 @@ export type WaitsFor = string | null
 export const FIRST_DEFINITION = ''
 
 export type Verdict =
-  | { readonly type: 'merge'; readonly mutation: Mutation }
+  | { readonly type: 'merge'; readonly mutation: Mutation; readonly signer: Signer }
   | {
       readonly type: 'parked'
       readonly mutation: Mutation
+      readonly signer: Signer
       readonly dataset: string
       readonly reason: ParkReason
       readonly detail: string
@@ -40,33 +52,61 @@ export type Verdict =
       readonly reason: QuarantineReason
       readonly detail: string
     }
-  | { readonly type: 'control'; readonly control: Control }
+  /** `standing` is what holds behind it. */
+  | { readonly type: 'control'; readonly control: Control; readonly standing: Standing }
 
-export type Judge = (record: LogRecord, catalogue: Catalogue) => Verdict
+/** `standing` is what holds at the record's place in its partition, `proof` what its signature proves. */
+export type Judge = (record: LogRecord, catalogue: Catalogue, standing: Standing, proof: Proof) => Verdict
 
-export interface JudgeOptions {
+/** All from the log's genesis. */
+export interface JudgeOptions extends OpenJudgeOptions {
+  readonly generation: number
+}
+
+export interface OpenJudgeOptions {
   readonly logId: string
-  /** Milliseconds, from the log's genesis. */
+  /** Milliseconds. */
   readonly maxClockAheadMs: bigint
+}
+
+/**
+ * A judge for which neither signature nor policy decides anything: of an open log, and of messages that have passed the
+ * policy already.
+ */
+export type OpenJudge = (record: LogRecord, catalogue: Catalogue) => Verdict
+
+export function createOpenJudge(options: OpenJudgeOptions): OpenJudge {
+  // Of which generation a log is, only the closes of a guarded one look at.
+  const judge = createJudge({ ...options, generation: 0 })
+  return (record, catalogue) => judge(record, catalogue, OPEN, UNSIGNED)
 }
 
 /**
  * A judge of one log. What it keeps between two records (names, the clock rule's limit) saves time and decides
  * nothing: it answers alike whatever it was asked before.
  */
-export function createJudge({ logId, maxClockAheadMs }: JudgeOptions): Judge {
+export function createJudge({ logId, generation, maxClockAheadMs }: JudgeOptions): Judge {
   const cursor = createCursor()
   let limitOfMs = -1n
   let limit = ''
 
-  return (record, catalogue) => {
+  return (record, catalogue, standing, proof) => {
     const { value } = record
     if (value === null) return quarantine('no-value', '')
     if (!record.stampedByLog) return quarantine('not-log-time', '')
     const headerFault = record.headers.length === 0 ? null : judgeHeaders(record.headers)
     if (headerFault !== null) return headerFault
+    const isGuarded = standing.type === 'guarded'
+    if (isGuarded && standing.isClosed) return quarantine('closed', '')
+    if (isGuarded && proof.type === 'bad') return quarantine('bad-signature', proof.detail)
+    const signer = isGuarded && proof.type === 'signed' ? proof.signer : null
     if (value.length > VALUE_BYTES_MAX) return quarantine('too-large', `it has ${value.length} bytes`)
-    if (value[0] === CONTROL_MAGIC) return judgeControl(record.partition, value, logId)
+    if (value[0] === CONTROL_MAGIC) {
+      const verdict = judgeControl(record.partition, value, logId, standing)
+      return isGuarded && verdict.type === 'control'
+        ? judgeAuthor(verdict.control, standing, generation, signer)
+        : verdict
+    }
     const start = findAvro(value)
     if (typeof start === 'string') return quarantine(start, '')
     const decoded = decodeMutation(value, start, cursor)
@@ -79,9 +119,19 @@ export function createJudge({ logId, maxClockAheadMs }: JudgeOptions): Judge {
       limit = greatestStamp(limitOfMs + maxClockAheadMs)
     }
     if (mutation.stamp > limit) return quarantine('clock-ahead', aheadBy(mutation, record), mutation.dataset)
+    if (isGuarded) {
+      const { operation, columns } = mutation
+      const permission = permit(standing, signer, {
+        operation,
+        dataset: mutation.dataset,
+        columns: columns.keys(),
+      })
+      if (permission.type === 'refused')
+        return quarantine(permission.reason, permission.detail, mutation.dataset)
+    }
     const dataset = catalogue.datasets.get(mutation.dataset)
-    if (dataset === undefined) return park(mutation, 'unknown-dataset', '', FIRST_DEFINITION)
-    return judgeByDefinition(mutation, dataset)
+    if (dataset === undefined) return park(mutation, signer, 'unknown-dataset', '', FIRST_DEFINITION)
+    return judgeByDefinition(mutation, signer, dataset)
   }
 }
 
@@ -89,8 +139,14 @@ function quarantine(reason: QuarantineReason, detail: string, dataset: string | 
   return { type: 'quarantined', dataset, reason, detail }
 }
 
-function park(mutation: Mutation, reason: ParkReason, detail: string, waitsFor: WaitsFor): Verdict {
-  return { type: 'parked', mutation, dataset: mutation.dataset, reason, detail, waitsFor }
+function park(
+  mutation: Mutation,
+  signer: Signer,
+  reason: ParkReason,
+  detail: string,
+  waitsFor: WaitsFor,
+): Verdict {
+  return { type: 'parked', mutation, signer, dataset: mutation.dataset, reason, detail, waitsFor }
 }
 
 const OUR_PREFIX = 'spindexer-'
@@ -107,7 +163,7 @@ function judgeHeaders(headers: readonly Header[]): Verdict | null {
   return seen.has('spindexer-quarantined') ? quarantine('marked', '') : null
 }
 
-function judgeControl(partition: number, value: Buffer, logId: string): Verdict {
+function judgeControl(partition: number, value: Buffer, logId: string, standing: Standing): Verdict {
   const parsed = parseControl(value)
   if (parsed.type === 'quarantined') return quarantine(parsed.reason, shorten(parsed.detail))
   const { control } = parsed
@@ -115,7 +171,36 @@ function judgeControl(partition: number, value: Buffer, logId: string): Verdict 
     return quarantine('foreign-genesis', `it names log ${control.logId}`)
   }
   if (control.kind === 'dataset' && partition !== DEFINITIONS) return quarantine('dataset-in-data', '')
-  return parsed
+  return { type: 'control', control, standing }
+}
+
+/** A genesis decides nothing but at offset 0, so anybody may append one. */
+function judgeAuthor(
+  control: Control,
+  standing: GuardedStanding,
+  generation: number,
+  signer: Signer,
+): Verdict {
+  switch (control.kind) {
+    case 'genesis':
+      return { type: 'control', control, standing }
+    case 'dataset': {
+      const stranger = refuseStranger(standing, signer)
+      return stranger === null
+        ? { type: 'control', control, standing }
+        : quarantine(stranger.reason, stranger.detail)
+    }
+    case 'policy':
+    case 'close': {
+      const succession =
+        control.kind === 'policy'
+          ? succeed(standing, control, signer)
+          : close(standing, control, generation, signer)
+      return succession.type === 'valid'
+        ? { type: 'control', control, standing: succession.standing }
+        : quarantine(succession.reason, succession.detail)
+    }
+  }
 }
 
 /** The greatest stamp that a record may have whose append time and allowance add up to `ms`: `-` is below every one. */
@@ -130,11 +215,12 @@ function aheadBy(mutation: Mutation, record: LogRecord): string {
   return `the stamp is ${aheadMs} ms ahead of the append time`
 }
 
-function judgeByDefinition(mutation: Mutation, dataset: Dataset): Verdict {
+function judgeByDefinition(mutation: Mutation, signer: Signer, dataset: Dataset): Verdict {
   const { key, columns } = mutation
   if (key.length !== dataset.key.length) {
     return park(
       mutation,
+      signer,
       'wrong-key',
       `it has ${key.length} texts, the dataset ${dataset.key.length} key columns`,
       null,
@@ -147,21 +233,29 @@ function judgeByDefinition(mutation: Mutation, dataset: Dataset): Verdict {
     // A key's type is fixed; its symbols are not.
     const isSymbol = column.symbols !== null
     const reason = isSymbol ? 'unknown-symbol' : 'wrong-key'
-    return park(mutation, reason, `key column ${column.name}: ${fault}`, isSymbol ? column.name : null)
+    return park(
+      mutation,
+      signer,
+      reason,
+      `key column ${column.name}: ${fault}`,
+      isSymbol ? column.name : null,
+    )
   }
   for (const [name, value] of columns) {
     const column = dataset.columns.get(name)
-    if (column === undefined) return judgeUnknownColumn(mutation, dataset, name)
+    if (column === undefined) return judgeUnknownColumn(mutation, signer, dataset, name)
     const fault = refuseValue(column, value)
     if (fault === null) continue
     const isSymbol = column.symbols !== null && typeof value === 'string'
     const reason = isSymbol ? 'unknown-symbol' : 'wrong-value'
-    return park(mutation, reason, `column ${name}: ${fault}`, isSymbol ? name : null)
+    return park(mutation, signer, reason, `column ${name}: ${fault}`, isSymbol ? name : null)
   }
-  return { type: 'merge', mutation }
+  return { type: 'merge', mutation, signer }
 }
 
-function judgeUnknownColumn(mutation: Mutation, dataset: Dataset, name: string): Verdict {
+function judgeUnknownColumn(mutation: Mutation, signer: Signer, dataset: Dataset, name: string): Verdict {
   const isKey = dataset.key.some((column) => column.name === name)
-  return isKey ? park(mutation, 'key-as-column', name, null) : park(mutation, 'unknown-column', name, name)
+  return isKey
+    ? park(mutation, signer, 'key-as-column', name, null)
+    : park(mutation, signer, 'unknown-column', name, name)
 }

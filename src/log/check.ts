@@ -2,6 +2,7 @@
 
 import { type Genesis, parseControl } from '../codec/control.ts'
 import { DEFINITIONS, type LogRecord } from '../codec/record.ts'
+import type { SignerKey } from '../codec/signing/signer-key.ts'
 import type { LogDescription, PartitionState, Problem } from './log.ts'
 
 /** The rules that this program knows. */
@@ -14,6 +15,8 @@ export interface LogGenesis {
   readonly generation: number
   readonly partitions: number
   readonly maxClockAheadMs: bigint
+  /** Who may say who may write. None: the log is open, and whoever can append may write. */
+  readonly admins: readonly SignerKey[]
 }
 
 export type LogCheck =
@@ -49,8 +52,9 @@ export function checkLog(description: LogDescription): LogCheck {
   }
   if (problems.length === 0) problems.push(...judgeGenesis(name, genesisRecords, partitions.length))
   if (problems.length > 0) return refused(problems)
-  const { logId, copyId, generation, maxClockAhead, partitions: count } = genesisRecords[0]!
-  const genesis = { logId, copyId, generation, partitions: count, maxClockAheadMs: BigInt(maxClockAhead) }
+  const { logId, copyId, generation, maxClockAhead, partitions: count, admins } = genesisRecords[0]!
+  const maxClockAheadMs = BigInt(maxClockAhead)
+  const genesis = { logId, copyId, generation, partitions: count, maxClockAheadMs, admins }
   return { type: 'ok', genesis, warnings: description.warnings }
 }
 
@@ -112,10 +116,6 @@ export function judgeGenesis(name: string, all: readonly Genesis[], partitions: 
   if (first.rules !== RULES) {
     const what = `${name} is under rules ${first.rules}; this program knows rules ${RULES}`
     problems.push({ what, remedy: 'install a version of spindexer that knows them' })
-  }
-  if (first.admins.length > 0) {
-    const what = `${name} names admins in its genesis; this program does not know signatures`
-    problems.push({ what, remedy: 'install a version of spindexer that does' })
   }
   return problems
 }

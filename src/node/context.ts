@@ -1,7 +1,7 @@
 // What the tasks of a running node share: its ports, its effects, the catalogue in force, and the lock around a change of it.
 
 import type { Catalogue } from '../codec/catalogue.ts'
-import type { Judge } from '../codec/verdict.ts'
+import type { OpenJudge } from '../codec/verdict.ts'
 import type { HashSeed } from '../crdt/packed/siphash.ts'
 import type { Stamp } from '../crdt/stamp.ts'
 import type { Log, Problem } from '../log/log.ts'
@@ -70,7 +70,7 @@ export interface Context {
   readonly log: Log
   readonly store: Store
   readonly identity: LogIdentity
-  readonly judge: Judge
+  readonly judge: OpenJudge
   /** From the log's genesis. */
   readonly maxClockAheadMs: bigint
   /** Of the fold's hash tables: random, because keys come from strangers. What is written does not depend on it. */

@@ -1,6 +1,6 @@
 // The definitions task: reads the definitions in the order of their offsets and takes them, tables and all.
 
-import { judgeDefinitions } from '../codec/definitions.ts'
+import { judgeOpenDefinitions } from '../codec/definitions.ts'
 import type { LogRecord } from '../codec/record.ts'
 import type { DefinitionStep } from '../store/store.ts'
 import { explainLost } from './apply.ts'
@@ -63,7 +63,7 @@ function toStep(
   next: bigint,
   records: readonly LogRecord[],
 ): DefinitionStep {
-  const judged = judgeDefinitions(catalogue, records, next, identity.logId)
+  const judged = judgeOpenDefinitions(catalogue, records, next, identity.logId)
   return {
     identity,
     from,
@@ -71,6 +71,7 @@ function toStep(
     last: toLastRecord(records.at(-1)),
     taken: judged.taken,
     controls: judged.controls,
+    standing: null,
     refused: judged.refused,
   }
 }

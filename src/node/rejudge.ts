@@ -124,5 +124,6 @@ function judgeAgain(context: Context, catalogue: Catalogue, records: readonly Lo
     taken: records.map(({ partition, offset }) => ({ partition, offset })),
     rows,
     parked,
+    authors: [],
   }
 }

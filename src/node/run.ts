@@ -2,7 +2,7 @@
 
 import { randomInt } from 'node:crypto'
 import { DEFINITIONS } from '../codec/record.ts'
-import { createJudge } from '../codec/verdict.ts'
+import { createOpenJudge } from '../codec/verdict.ts'
 import type { Log, Problem, ReadScope } from '../log/log.ts'
 import { isLaterGeneration } from '../store/identity.ts'
 import type { LogIdentity, Store, StoreState } from '../store/store.ts'
@@ -94,7 +94,7 @@ async function runSession(options: NodeOptions, endsByCopy: Map<string, Ends>): 
       store,
       identity,
       hashSeed: { first: randomInt(2 ** 32), second: randomInt(2 ** 32) },
-      judge: createJudge({ logId, maxClockAheadMs }),
+      judge: createOpenJudge({ logId, maxClockAheadMs }),
       maxClockAheadMs,
       retry,
       signal,

@@ -3,7 +3,7 @@
 import type { Catalogue } from '../codec/catalogue.ts'
 import type { DirectReader } from '../codec/direct.ts'
 import type { LogRecord, RecordCursor } from '../codec/record.ts'
-import type { Judge, Verdict } from '../codec/verdict.ts'
+import type { OpenJudge, Verdict } from '../codec/verdict.ts'
 import type { Mutation } from '../crdt/mutation.ts'
 import type { PackedFold } from '../crdt/packed/fold.ts'
 import { maxStamp, type Stamp, stampWord, wordsToStamp } from '../crdt/stamp.ts'
@@ -41,7 +41,7 @@ export interface Window {
 
 export interface WindowOptions {
   readonly catalogue: Catalogue
-  readonly judge: Judge
+  readonly judge: OpenJudge
   /** Of the same catalogue. */
   readonly direct: DirectReader
   /** Empty; the window's alone until its batch is written. */
@@ -120,6 +120,7 @@ export function createWindow({ catalogue, judge, direct, rows }: WindowOptions):
       parked,
       quarantined,
       origins: origins.toSteps(),
+      authors: [],
     }),
   }
 }
@@ -186,6 +187,7 @@ function stepOf(steps: Map<number, Mutable<PartitionStep>>, chunk: Chunk): Mutab
       controls: 0,
       newestStamp: null as Stamp | null,
       newestAppendMs: null,
+      standing: null,
     }
     steps.set(chunk.partition, first)
     return first

@@ -1,11 +1,13 @@
 // The store port: a node's state, and everything that moves it, one transaction a step.
 
 import type { Catalogue } from '../codec/catalogue.ts'
+import type { GuardedStanding } from '../codec/policy/standing.ts'
 import type { Pointer } from '../codec/record.ts'
+import type { Signer } from '../codec/signing/signer-key.ts'
 import type { WaitsFor } from '../codec/verdict.ts'
 import type { FoldedRow } from '../crdt/fold.ts'
 import type { PackedFold } from '../crdt/packed/fold.ts'
-import type { Stamp } from '../crdt/stamp.ts'
+import type { Origin, Stamp } from '../crdt/stamp.ts'
 
 /** Which log a state belongs to. Positions are only meaningful for the same three. */
 export interface LogIdentity {
@@ -27,6 +29,11 @@ export interface StoreState {
   readonly rejudgedTo: bigint
   /** By partition, the offset below which every record has been processed. Absent: 0. */
   readonly positions: ReadonlyMap<number, bigint>
+  /**
+   * By partition, definitions included: what holds at the position, where policies or closes below it have changed it.
+   * Absent: what the genesis says.
+   */
+  readonly standings: ReadonlyMap<number, GuardedStanding>
   /** By partition, definitions included. */
   readonly lastRecords: readonly LastRecord[]
   /** The greatest stamp and append time (ms) among processed mutations; null before the first. */
@@ -77,6 +84,17 @@ export interface PartitionStep {
   readonly controls: number
   readonly newestStamp: Stamp | null
   readonly newestAppendMs: bigint | null
+  /** What holds at `next`, where the batch has changed it; null: what held before. */
+  readonly standing: GuardedStanding | null
+}
+
+/**
+ * A message of this origin was merged that this signer had signed (null: nobody). Known of guarded logs alone, and part
+ * of the state: the set of them converges as the rows do.
+ */
+export interface Authorship {
+  readonly origin: Origin
+  readonly signer: Signer
 }
 
 /** Statistic of one writer's session in one partition within a batch: greatest number seen, how many. */
@@ -96,6 +114,8 @@ export interface Batch {
   readonly parked: readonly ParkedMessage[]
   readonly quarantined: readonly SetAside[]
   readonly origins: readonly OriginStep[]
+  /** Of what was merged, each once. */
+  readonly authors: readonly Authorship[]
 }
 
 /**
@@ -108,6 +128,8 @@ export interface Rejudgement {
   readonly taken: readonly Pointer[]
   readonly rows: PackedFold
   readonly parked: readonly ParkedMessage[]
+  /** Of what is merged now, each once. */
+  readonly authors: readonly Authorship[]
 }
 
 /** A parked message that is to be judged again, and its place in the order in which they are. */
@@ -129,6 +151,8 @@ export interface DefinitionStep {
   readonly last: LastRecord | null
   readonly taken: number
   readonly controls: number
+  /** What holds in the definitions from now on, where the step has changed it; null: what held before. */
+  readonly standing: GuardedStanding | null
   /** Refused records, as quarantined ones of the partition DEFINITIONS. */
   readonly refused: readonly SetAside[]
 }
@@ -164,8 +188,8 @@ export interface Rejected {
 export interface Store {
   /**
    * The state, bound to this log: a fresh store takes its identity, another log's is refused. A later generation of its
-   * own log, which is a copy, the state moves to: rows, datasets and the newest stamp stay; positions, counts, what was
-   * set aside and origins go, and D is 0. The catalogue stays as if every dataset had been defined before the log began.
+   * own log, which is a copy, the state moves to: rows, datasets, authors and the newest stamp stay; positions, standings,
+   * counts, what was set aside and origins go, and D is 0. The catalogue stays as if every dataset had been defined before the log began.
    */
   load(identity: LogIdentity): Promise<StoreState | StoreRefusal>
   commit(batch: Batch): Promise<CommitResult | Rejected>
@@ -179,8 +203,14 @@ export interface Store {
   rejudge(rejudgement: Rejudgement): Promise<CommitResult | Rejected>
 }
 
+/** By origin: who has written under it, in order of UTF-8 bytes, nobody (null) first. One as a rule. */
+export type SignersByOrigin = ReadonlyMap<Origin, readonly Signer[]>
+
 /** A row as the reader sees it. */
-export type StoredRow = FoldedRow
+export interface StoredRow extends FoldedRow {
+  /** Of the origins of its stamps. Only where it was asked for; empty in an open log. */
+  readonly signers?: SignersByOrigin
+}
 
 export interface PartitionCounts {
   readonly partition: number
@@ -252,7 +282,11 @@ export type RowSelection =
 export interface StoreReader {
   catalogue(): Promise<Catalogue>
   /** Every row of a dataset, existing or not, by key text in order of UTF-8 bytes; or those that are selected. */
-  rows(dataset: string, selection?: RowSelection): AsyncIterable<StoredRow>
+  rows(
+    dataset: string,
+    selection?: RowSelection,
+    options?: { readonly signers?: boolean },
+  ): AsyncIterable<StoredRow>
   setAside(filter: SetAsideFilter): SetAsideView
   status(): Promise<StoreStatus>
   close(): Promise<void>

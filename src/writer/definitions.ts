@@ -5,7 +5,7 @@ import { encodeControl } from '../codec/control.ts'
 import {
   definitionWarnings,
   foldDefinition,
-  judgeDefinitions,
+  judgeOpenDefinitions,
   type RefusedRecord,
 } from '../codec/definitions.ts'
 import type { Json, JsonObject } from '../codec/json.ts'
@@ -40,7 +40,7 @@ export async function readDefinitions(
       if (event.type === 'lost')
         throw new Error(`the log no longer has its definitions from ${event.position} on`)
       if (event.type !== 'chunk') continue
-      const judged = judgeDefinitions(catalogue, [...event.records], event.next, logId)
+      const judged = judgeOpenDefinitions(catalogue, [...event.records], event.next, logId)
       catalogue = judged.catalogue
       refused.push(...judged.refused)
       if (event.next === event.end) return { catalogue, refused }

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Catalogue, EMPTY_CATALOGUE } from '../codec/catalogue.ts'
-import { judgeDefinitions } from '../codec/definitions.ts'
+import { judgeOpenDefinitions } from '../codec/definitions.ts'
 import type { Log } from '../log/log.ts'
 
 export interface FollowedDefinitions {
@@ -40,7 +40,7 @@ export function followDefinitions({ log, logId, onLost }: FollowOptions): Follow
       if (event.type === 'lost') return true
       if (event.type !== 'chunk') continue
       if (event.next > event.from)
-        catalogue = judgeDefinitions(catalogue, [...event.records], event.next, logId).catalogue
+        catalogue = judgeOpenDefinitions(catalogue, [...event.records], event.next, logId).catalogue
       if (event.next === event.end) current.resolve()
     }
     return false

@@ -4,14 +4,9 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  type Control,
-  encodeControl,
-  type Genesis,
-  isSignerKey,
-  parseControl,
-} from '../../src/codec/control.ts'
+import { type Control, encodeControl, type Genesis, parseControl } from '../../src/codec/control.ts'
 import { canonicalJson } from '../../src/codec/json.ts'
+import { isSignerKey } from '../../src/codec/signing/signer-key.ts'
 import { jsonArb, nameArb } from '../support/arbitrary.ts'
 import { announceSeed, seeded } from '../support/seed.ts'
 
@@ -54,7 +49,7 @@ const controlArb: fc.Arbitrary<Control> = fc.oneof(
         columns: namesArb,
         datasets: namesArb,
         operations: fc.array(operationArb),
-        signer: keyArb,
+        signers: fc.oneof(fc.constant('*' as const), fc.array(keyArb)),
       }),
       { maxLength: 2 },
     ),

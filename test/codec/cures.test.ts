@@ -7,13 +7,13 @@ import { type Catalogue, EMPTY_CATALOGUE, type KeyColumn } from '../../src/codec
 import { findCures, foldDefinition } from '../../src/codec/definitions.ts'
 import { frameSingleObject } from '../../src/codec/framing.ts'
 import type { Schema } from '../../src/codec/schema.ts'
-import { createJudge, FIRST_DEFINITION } from '../../src/codec/verdict.ts'
+import { createOpenJudge, FIRST_DEFINITION } from '../../src/codec/verdict.ts'
 import type { Mutation } from '../../src/crdt/mutation.ts'
 import { anyValueArb, schemaArb, stampArb } from '../support/arbitrary.ts'
 import { announceSeed, seeded } from '../support/seed.ts'
 
 const seed = announceSeed('test/codec/cures.test.ts')
-const judge = createJudge({ logId: '00112233-4455-6677-8899-aabbccddeeff', maxClockAheadMs: 60_000n })
+const judge = createOpenJudge({ logId: '00112233-4455-6677-8899-aabbccddeeff', maxClockAheadMs: 60_000n })
 const LATE_MS = (1n << 63n) / 1_000_000n
 
 const SYMBOLS = ['LOW', 'MID', 'HIGH', 'x']

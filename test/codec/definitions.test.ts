@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { record } from '../../scripts/golden/definition-texts.ts'
 import { type Catalogue, EMPTY_CATALOGUE } from '../../src/codec/catalogue.ts'
 import { datasetFromJson, datasetToJson } from '../../src/codec/catalogue-json.ts'
-import { definitionWarnings, foldDefinition, judgeDefinitions } from '../../src/codec/definitions.ts'
+import { definitionWarnings, foldDefinition, judgeOpenDefinitions } from '../../src/codec/definitions.ts'
 import { parseJson, plainToJson } from '../../src/codec/json.ts'
 import { DEFINITIONS, type LogRecord } from '../../src/codec/record.ts'
 import { readSchema, type Schema } from '../../src/codec/schema.ts'
@@ -106,9 +106,9 @@ describe('the fold of definitions', () => {
     fc.assert(
       fc.property(schemasArb, fc.nat({ max: 8 }), (schemas, cut) => {
         const records = toRecords(schemas.map(toText))
-        const whole = judgeDefinitions(EMPTY_CATALOGUE, records, BigInt(records.length), LOG_ID)
-        const first = judgeDefinitions(EMPTY_CATALOGUE, records.slice(0, cut), BigInt(cut), LOG_ID)
-        const rest = judgeDefinitions(first.catalogue, records.slice(cut), BigInt(records.length), LOG_ID)
+        const whole = judgeOpenDefinitions(EMPTY_CATALOGUE, records, BigInt(records.length), LOG_ID)
+        const first = judgeOpenDefinitions(EMPTY_CATALOGUE, records.slice(0, cut), BigInt(cut), LOG_ID)
+        const rest = judgeOpenDefinitions(first.catalogue, records.slice(cut), BigInt(records.length), LOG_ID)
         expect(rest.catalogue).toEqual(whole.catalogue)
         expect(first.taken + rest.taken).toBe(whole.taken)
         expect([...first.refused, ...rest.refused]).toEqual(whole.refused)
@@ -149,7 +149,7 @@ describe('the fold of definitions', () => {
   })
 
   it('counts records, and keeps where those stand that it refuses', () => {
-    const judged = judgeDefinitions(
+    const judged = judgeOpenDefinitions(
       EMPTY_CATALOGUE,
       toRecords(['{"generation":1,"kind":"close"}', '{"kind":"dataset","schema":{}}', 'x']),
       7n,

@@ -9,7 +9,7 @@ import { foldDefinition } from '../../src/codec/definitions.ts'
 import { frameConfluent, frameSingleObject } from '../../src/codec/framing.ts'
 import { explainReason } from '../../src/codec/reasons.ts'
 import type { LogRecord } from '../../src/codec/record.ts'
-import { createJudge } from '../../src/codec/verdict.ts'
+import { createOpenJudge } from '../../src/codec/verdict.ts'
 import { isTooFarAhead } from '../../src/crdt/clock.ts'
 import { stampToTime } from '../../src/crdt/stamp.ts'
 import { catalogueArb, mutationArb, mutationInArb, schemaArb, stampArb } from '../support/arbitrary.ts'
@@ -30,7 +30,7 @@ const inCatalogueArb = catalogueArb.chain((catalogue) =>
 
 describe('the judge', () => {
   it('merges what a definition allows, in either framing', () => {
-    const judge = createJudge(options)
+    const judge = createOpenJudge(options)
     fc.assert(
       fc.property(inCatalogueArb, fc.nat(), ({ catalogue, mutation }, schemaId) => {
         const avro = encodeMutation(mutation)
@@ -45,7 +45,7 @@ describe('the judge', () => {
   })
 
   it('remembers nothing that decides: it answers as a new one does', () => {
-    const judge = createJudge(options)
+    const judge = createOpenJudge(options)
     const recordArb = fc.record({
       mutation: fc.oneof(
         mutationArb,
@@ -60,7 +60,7 @@ describe('the judge', () => {
         const value = frameSingleObject(encodeMutation(mutation))
         if (byte !== null) value[place % value.length] = byte
         const verdict = judge(recordOf(value, { appendMs }), catalogue)
-        expect(createJudge(options)(recordOf(value, { appendMs }), catalogue)).toEqual(verdict)
+        expect(createOpenJudge(options)(recordOf(value, { appendMs }), catalogue)).toEqual(verdict)
         if ('reason' in verdict) expect(explainReason(verdict.reason)).not.toBe(null)
       }),
       seeded(seed, 3_000),
@@ -68,7 +68,7 @@ describe('the judge', () => {
   })
 
   it('quarantines alike under any definitions', () => {
-    const judge = createJudge(options)
+    const judge = createOpenJudge(options)
     fc.assert(
       fc.property(
         mutationArb,
@@ -91,7 +91,7 @@ describe('the judge', () => {
   })
 
   it('takes no verdict back: what a definition allows, a later one allows too', () => {
-    const judge = createJudge(options)
+    const judge = createOpenJudge(options)
     fc.assert(
       fc.property(inCatalogueArb, schemaArb, ({ catalogue, mutation }, schema) => {
         const folded = foldDefinition(catalogue, schema, 100n)
@@ -108,7 +108,7 @@ describe('the judge', () => {
         const timeNs = stampToTime(stamp)
         const appendMs = timeNs / 1_000_000n - options.maxClockAheadMs + offMs
         const value = frameSingleObject(encodeMutation({ ...mutation, stamp }))
-        const verdict = createJudge(options)(recordOf(value, { appendMs }), EMPTY_CATALOGUE)
+        const verdict = createOpenJudge(options)(recordOf(value, { appendMs }), EMPTY_CATALOGUE)
         const isAhead = isTooFarAhead(timeNs, appendMs, options.maxClockAheadMs)
         expect(verdict).toMatchObject({ reason: isAhead ? 'clock-ahead' : 'unknown-dataset' })
       }),
@@ -117,7 +117,7 @@ describe('the judge', () => {
   })
 
   it('takes a value of 900,000 bytes, framing included, and not one more', () => {
-    const judge = createJudge(options)
+    const judge = createOpenJudge(options)
     const ofSize = (size: number) => {
       const build = (length: number) => {
         const title = Buffer.concat([text('title'), branch.string('x'.repeat(length))])
@@ -137,7 +137,7 @@ describe('the judge', () => {
   })
 
   it('gives details that any database can hold: short, well formed, without NUL', () => {
-    const judge = createJudge(options)
+    const judge = createOpenJudge(options)
     const names = ['spindexer-\0', `spindexer-${'x'.repeat(1_000)}`, 'spindexer-\ud800']
     for (const name of names) {
       const headers = [{ name, value: new Uint8Array() }]

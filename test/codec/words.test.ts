@@ -6,13 +6,13 @@ import { foldDefinition } from '../../src/codec/definitions.ts'
 import { type JsonObject, parseJson } from '../../src/codec/json.ts'
 import { readLine } from '../../src/codec/line.ts'
 import { readSchema } from '../../src/codec/schema.ts'
-import { createJudge } from '../../src/codec/verdict.ts'
+import { createOpenJudge } from '../../src/codec/verdict.ts'
 import { quoteShort, showName } from '../../src/codec/words.ts'
 import { CATALOGUE, LOG_ID, recordOf } from '../fuzz/corpus.ts'
 import { checkWords } from '../fuzz/rules.ts'
 
 const EVIL = `\u001b]0;gone\u0007\u009b31m\u202e\u2028${'x'.repeat(100_000)}`
-const judge = createJudge({ logId: LOG_ID, maxClockAheadMs: 60_000n })
+const judge = createOpenJudge({ logId: LOG_ID, maxClockAheadMs: 60_000n })
 
 function jsonOf(text: string) {
   const parsed = parseJson(text)

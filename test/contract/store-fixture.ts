@@ -80,7 +80,17 @@ export function definitionStep(
   catalogue: Catalogue,
   more: Partial<DefinitionStep> = {},
 ): DefinitionStep {
-  return { identity: LOG, from, catalogue, last: null, taken: 1, controls: 0, refused: [], ...more }
+  return {
+    identity: LOG,
+    from,
+    catalogue,
+    last: null,
+    taken: 1,
+    controls: 0,
+    standing: null,
+    refused: [],
+    ...more,
+  }
 }
 
 export function mutationOf(
@@ -173,6 +183,7 @@ export interface BatchShape {
   readonly parked?: readonly ParkedMessage[]
   readonly quarantined?: readonly SetAside[]
   readonly origins?: Batch['origins']
+  readonly authors?: Batch['authors']
   readonly step?: Partial<PartitionStep>
   readonly identity?: LogIdentity
 }
@@ -193,6 +204,7 @@ export function batchOf(mutations: readonly Mutation[], shape: BatchShape = {}):
     controls: 0,
     newestStamp: null,
     newestAppendMs: null,
+    standing: null,
     ...shape.step,
   }
   return {
@@ -203,6 +215,7 @@ export function batchOf(mutations: readonly Mutation[], shape: BatchShape = {}):
     parked,
     quarantined,
     origins,
+    authors: shape.authors ?? [],
   }
 }
 

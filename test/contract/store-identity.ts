@@ -11,6 +11,7 @@ export function identityContract(subject: StoreSubject): void {
         type: 'state',
         catalogue: { offset: 0n, datasets: new Map() },
         rejudgedTo: 0n,
+        standings: new Map(),
         positions: new Map(),
         lastRecords: [],
         newestStamp: null,
@@ -52,7 +53,14 @@ export function identityContract(subject: StoreSubject): void {
         type: 'stale',
         what: 'log',
       })
-      const rejudgement = { identity, catalogueOffset: 0n, taken: [], rows: foldOf([]), parked: [] }
+      const rejudgement = {
+        identity,
+        catalogueOffset: 0n,
+        taken: [],
+        rows: foldOf([]),
+        parked: [],
+        authors: [],
+      }
       expect(await store.rejudge(rejudgement)).toEqual({ type: 'stale', what: 'log' })
       expect(await subject.whole()).toEqual(before)
     })

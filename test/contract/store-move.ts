@@ -85,6 +85,7 @@ export function moveContract(subject: StoreSubject): void {
         type: 'state',
         catalogue: catalogueOf(0n),
         rejudgedTo: 0n,
+        standings: new Map(),
         positions: new Map(),
         lastRecords: [],
         newestStamp: null,

@@ -32,6 +32,7 @@ export function parkedContract(subject: StoreSubject): void {
       taken,
       rows: foldOf([]),
       parked: [],
+      authors: [],
       ...more,
     })
     /** Three messages parked at D = 1, one of them of a dataset that is still unknown; then D = 2 widens tracks. */

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { type Catalogue, EMPTY_CATALOGUE } from '../../src/codec/catalogue.ts'
-import { judgeDefinitions } from '../../src/codec/definitions.ts'
+import { judgeOpenDefinitions } from '../../src/codec/definitions.ts'
 import { DEFINITIONS, type LogRecord } from '../../src/codec/record.ts'
 
 const read = (name: string) =>
@@ -73,7 +73,7 @@ export function recordOf(value: Buffer | null, more: Partial<LogRecord> = {}): L
 }
 
 /** The datasets of the vectors: one has a column of every type. */
-export const CATALOGUE: Catalogue = judgeDefinitions(
+export const CATALOGUE: Catalogue = judgeOpenDefinitions(
   EMPTY_CATALOGUE,
   verdicts.definitions.map((text, i) =>
     recordOf(Buffer.from(text), { partition: DEFINITIONS, offset: BigInt(i) }),

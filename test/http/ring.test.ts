@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { encodeControl } from '../../src/codec/control.ts'
 import type { JsonObject } from '../../src/codec/json.ts'
 import { DEFINITIONS, type LogRecord } from '../../src/codec/record.ts'
-import { createJudge } from '../../src/codec/verdict.ts'
+import { createOpenJudge } from '../../src/codec/verdict.ts'
 import { type ChangeChunk, createPending } from '../../src/http/changes/pending.ts'
 import { createRing } from '../../src/http/changes/ring.ts'
 import { isAtLeast, textToVector, vectorToText } from '../../src/http/changes/vector.ts'
@@ -99,7 +99,7 @@ describe('what was read', () => {
     let [position, settled] = [0n, 0n]
     const pending = createPending({
       applied: { position: () => position, settled: () => settled },
-      judge: createJudge({ logId: LOG_ID, maxClockAheadMs: 60_000n }),
+      judge: createOpenJudge({ logId: LOG_ID, maxClockAheadMs: 60_000n }),
       logId: LOG_ID,
       start: new Map(),
     })

@@ -7,7 +7,7 @@ import { encodeMutation } from '../../src/codec/avro-encode.ts'
 import { EMPTY_CATALOGUE } from '../../src/codec/catalogue.ts'
 import { frameSingleObject } from '../../src/codec/framing.ts'
 import { DEFINITIONS, type LogRecord } from '../../src/codec/record.ts'
-import { createJudge } from '../../src/codec/verdict.ts'
+import { createOpenJudge } from '../../src/codec/verdict.ts'
 import { createStamp, type Origin } from '../../src/crdt/stamp.ts'
 import { createTargetClock } from '../../src/log/copy/clock.ts'
 import { closeLog, partitionsBehindClose } from '../../src/log/copy/close.ts'
@@ -201,7 +201,7 @@ describe('what is copied', () => {
   })
 
   test('before its time the target would quarantine it, from then on not: to the nanosecond', () => {
-    const judge = createJudge(rules)
+    const judge = createOpenJudge(rules)
     const appendMs = 1_700_000_000_000n
     fc.assert(
       fc.property(fc.bigInt({ min: -5_000_000n, max: 60_000_000_000n }), (aheadNs) => {

@@ -3,9 +3,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { EMPTY_CATALOGUE } from '../../src/codec/catalogue.ts'
-import { judgeDefinitions } from '../../src/codec/definitions.ts'
+import { judgeOpenDefinitions } from '../../src/codec/definitions.ts'
 import { DEFINITIONS, type LogRecord } from '../../src/codec/record.ts'
-import { createJudge } from '../../src/codec/verdict.ts'
+import { createOpenJudge } from '../../src/codec/verdict.ts'
 import { createFold, type Fold, foldMutation } from '../../src/crdt/fold.ts'
 import { createLog } from '../../src/log/genesis.ts'
 import type { NewRecord } from '../../src/log/log.ts'
@@ -215,13 +215,13 @@ async function modelOf(log: MemoryLog) {
     return (await log.pick(pointers)).filter((record) => record !== null)
   }
   const { end } = definitions!
-  const { catalogue, refused } = judgeDefinitions(
+  const { catalogue, refused } = judgeOpenDefinitions(
     EMPTY_CATALOGUE,
     await readAll(DEFINITIONS, end),
     end,
     LOG_ID,
   )
-  const judge = createJudge({ logId: LOG_ID, maxClockAheadMs: MAX_CLOCK_AHEAD_MS })
+  const judge = createOpenJudge({ logId: LOG_ID, maxClockAheadMs: MAX_CLOCK_AHEAD_MS })
   const rows = createFold()
   const parked: string[] = []
   const quarantined = refused.map(({ partition, offset }) => `${partition}/${offset}`)

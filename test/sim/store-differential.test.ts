@@ -197,6 +197,7 @@ async function rejudge(world: World): Promise<void> {
     catalogueOffset: world.database.catalogue.offset,
     taken: pointers,
     rows: foldOf(some(world.random, 6, () => randomMutation(world))),
+    authors: [],
     parked: parkedAgain.map((pointer) => ({
       ...setAsideOf(pointer, one(world.random, ['all', 'Pair']), 'again'),
       waitsFor: randomWait(world.random),

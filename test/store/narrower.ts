@@ -4,12 +4,12 @@ import { expect } from 'vitest'
 import { encodeMutation } from '../../src/codec/avro-encode.ts'
 import { type Catalogue, type ColumnType, type Dataset, EMPTY_CATALOGUE } from '../../src/codec/catalogue.ts'
 import { encodeControl } from '../../src/codec/control.ts'
-import { judgeDefinitions, type RefusedRecord } from '../../src/codec/definitions.ts'
+import { judgeOpenDefinitions, type RefusedRecord } from '../../src/codec/definitions.ts'
 import { cellLines, isVisible, rowLine, stateLines } from '../../src/codec/dump.ts'
 import { frameSingleObject } from '../../src/codec/framing.ts'
 import { type JsonObject, plainToJson } from '../../src/codec/json.ts'
 import { DEFINITIONS, type LogRecord } from '../../src/codec/record.ts'
-import { createJudge, type Verdict } from '../../src/codec/verdict.ts'
+import { createOpenJudge, type Verdict } from '../../src/codec/verdict.ts'
 import { createFold, type Fold, foldMutation } from '../../src/crdt/fold.ts'
 import type { Mutation } from '../../src/crdt/mutation.ts'
 import { createStamp, ZERO_ORIGIN } from '../../src/crdt/stamp.ts'
@@ -50,7 +50,7 @@ export interface TypedValue {
 
 /** The end of the time that stamps can have: no clock is ahead of it. */
 const APPEND_MS = 9_223_372_036_854n
-const judge = createJudge({ logId: LOG.logId, maxClockAheadMs: 60_000n })
+const judge = createOpenJudge({ logId: LOG.logId, maxClockAheadMs: 60_000n })
 
 export function recordOf(value: Buffer, partition = 0, offset = 0n): LogRecord {
   return { partition, offset, appendMs: APPEND_MS, stampedByLog: true, key: null, value, headers: [] }
@@ -161,7 +161,7 @@ export function judgeIn(catalogue: Catalogue, value: Buffer): Verdict {
 
 /** Why the definition is refused where nothing is defined; empty when it is taken. */
 export function judgeDefinition(definition: DefinitionJson): readonly RefusedRecord[] {
-  return judgeDefinitions(EMPTY_CATALOGUE, [definitionRecord(definition, 0n)], 1n, LOG.logId).refused
+  return judgeOpenDefinitions(EMPTY_CATALOGUE, [definitionRecord(definition, 0n)], 1n, LOG.logId).refused
 }
 
 /** The verdict on a value in a column of the type. */
@@ -171,7 +171,12 @@ export function judgeValue(type: ColumnType, value: Value): Verdict {
     [{ name: 'id', type: 'string' }],
     [{ name: 'c', type: ['null', avroType(type)] }],
   )
-  const { catalogue } = judgeDefinitions(EMPTY_CATALOGUE, [definitionRecord(definition, 0n)], 1n, LOG.logId)
+  const { catalogue } = judgeOpenDefinitions(
+    EMPTY_CATALOGUE,
+    [definitionRecord(definition, 0n)],
+    1n,
+    LOG.logId,
+  )
   return judgeIn(catalogue, frameUpsert('d', ['1'], new Map([['c', value]])))
 }
 
@@ -181,7 +186,7 @@ export async function defineAll(world: NarrowWorld, definitions: readonly Defini
   for (const definition of definitions) {
     const held = world.catalogue()
     const record = definitionRecord(definition, held.offset)
-    const judged = judgeDefinitions(held, [record], held.offset + 1n, LOG.logId)
+    const judged = judgeOpenDefinitions(held, [record], held.offset + 1n, LOG.logId)
     expect(judged.refused, 'a definition of this test').toEqual([])
     expect(await store.define(definitionStep(held.offset, judged.catalogue))).toEqual({ type: 'committed' })
     world.setCatalogue(judged.catalogue)

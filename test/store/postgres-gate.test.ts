@@ -153,6 +153,7 @@ async function raceRejudgement(isGated: boolean): Promise<void> {
     taken: await store.parkedToJudge(null, 10),
     rows: foldOf([]),
     parked: [parkedOf(AT, 'tracks', 'mood')],
+    authors: [],
   }
   expect(rejudgement.taken.length).toBe(1)
   await race(
@@ -170,7 +171,7 @@ describe('a message parked at the moment of a definition that cures it', () => {
     const taken = await store.parkedToJudge(null, 10)
     expect(taken).toEqual([pendingOf(AT, 'tracks', 'plays')])
     const rows = batchOf([mutationOf('upsert', 'tracks', 'a', 1, { plays: 1n })]).rows
-    const rejudgement = { identity: LOG, catalogueOffset: 2n, taken, rows, parked: [] }
+    const rejudgement = { identity: LOG, catalogueOffset: 2n, taken, rows, parked: [], authors: [] }
     expect(await store.rejudge(rejudgement)).toEqual({ type: 'committed' })
     expect(await store.parkedToJudge(null, 10)).toEqual([])
     expect((await loadState(store)).rejudgedTo).toBe(2n)

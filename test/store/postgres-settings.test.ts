@@ -138,7 +138,14 @@ async function parkAndTake(world: NarrowWorld): Promise<void> {
   expect(await store.commit(batchOf([], { at, partition: 3, parked, origins }))).toEqual({
     type: 'committed',
   })
-  const rejudgement = { identity, catalogueOffset: at, taken: [pointer], rows: foldOf([]), parked: [] }
+  const rejudgement = {
+    identity,
+    catalogueOffset: at,
+    taken: [pointer],
+    rows: foldOf([]),
+    parked: [],
+    authors: [],
+  }
   expect(await store.rejudge(rejudgement)).toEqual({ type: 'committed' })
   const reader = await world.bench.reader()
   try {

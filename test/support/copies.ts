@@ -2,10 +2,10 @@
 
 import { expect } from 'vitest'
 import { EMPTY_CATALOGUE } from '../../src/codec/catalogue.ts'
-import { judgeDefinitions } from '../../src/codec/definitions.ts'
+import { judgeOpenDefinitions } from '../../src/codec/definitions.ts'
 import { stateLines } from '../../src/codec/dump.ts'
 import { DEFINITIONS, type LogRecord } from '../../src/codec/record.ts'
-import { createJudge } from '../../src/codec/verdict.ts'
+import { createOpenJudge } from '../../src/codec/verdict.ts'
 import { createFold, foldMutation } from '../../src/crdt/fold.ts'
 import { checkLog } from '../../src/log/check.ts'
 import { recordHash } from '../../src/log/hash.ts'
@@ -41,11 +41,11 @@ export async function readLog(log: Log): Promise<ReadLog> {
   const definitions = await until(log, { scope: { type: 'definitions' } }, (state) =>
     state.isCaughtUp([DEFINITIONS]),
   )
-  const judged = judgeDefinitions(EMPTY_CATALOGUE, definitions.records, 1n << 40n, logId)
+  const judged = judgeOpenDefinitions(EMPTY_CATALOGUE, definitions.records, 1n << 40n, logId)
   const quarantined = new Map(
     judged.refused.map((one) => [`${one.partition}/${one.offset}`, one.reason as string]),
   )
-  const judge = createJudge({ logId, maxClockAheadMs })
+  const judge = createOpenJudge({ logId, maxClockAheadMs })
   const rows = createFold()
   const counts = { merged: 0, parked: 0, quarantined: 0 }
   for (const record of data.records) {

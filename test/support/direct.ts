@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import type { Catalogue } from '../../src/codec/catalogue.ts'
 import { DirectReader } from '../../src/codec/direct.ts'
 import { DEFINITIONS, type LogRecord, type RecordCursor } from '../../src/codec/record.ts'
-import { createJudge } from '../../src/codec/verdict.ts'
+import { createOpenJudge } from '../../src/codec/verdict.ts'
 import { createFold, foldMutation } from '../../src/crdt/fold.ts'
 import { createPackedFold, unpackFold } from '../../src/crdt/packed/fold.ts'
 import { stampToOrigin, wordsToStamp } from '../../src/crdt/stamp.ts'
@@ -18,7 +18,7 @@ export interface DirectOptions {
 /** Looks at records one after the other, as a node does; throws where the two ways differ. True: taken the short way. */
 export function createDirectCheck({ catalogue, ...genesis }: DirectOptions): (record: LogRecord) => boolean {
   const direct = new DirectReader(catalogue, genesis.maxClockAheadMs)
-  const judge = createJudge(genesis)
+  const judge = createOpenJudge(genesis)
   const packed = createPackedFold({ first: 1, second: 2 })
   return (record) => {
     const { value, stampedByLog, headers } = record

@@ -3,7 +3,7 @@
 import { expect, it } from 'vitest'
 import { LOG_ID } from '../../scripts/golden/verdicts-world.ts'
 import { EMPTY_CATALOGUE } from '../../src/codec/catalogue.ts'
-import { judgeDefinitions } from '../../src/codec/definitions.ts'
+import { judgeOpenDefinitions } from '../../src/codec/definitions.ts'
 import { faultOf } from '../../src/writer/check.ts'
 import { createCsvRowSource } from '../../src/writer/csv-source.ts'
 import { createChangeSource } from '../../src/writer/json-source.ts'
@@ -14,7 +14,7 @@ const records = LINE_DEFINITIONS.map((text, i) => {
   const place = { partition: -1, offset: BigInt(i), appendMs: NOW_MS, stampedByLog: true }
   return { ...place, key: null, value: Buffer.from(text), headers: [] }
 })
-const { catalogue } = judgeDefinitions(EMPTY_CATALOGUE, records, BigInt(records.length), LOG_ID)
+const { catalogue } = judgeOpenDefinitions(EMPTY_CATALOGUE, records, BigInt(records.length), LOG_ID)
 const newline = Buffer.from('\n')
 
 it.each(BAD_CSVS)('CSV $text', async ({ text, words }) => {

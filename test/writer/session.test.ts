@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createJudge } from '../../src/codec/verdict.ts'
+import { createOpenJudge } from '../../src/codec/verdict.ts'
 import type { Mutation } from '../../src/crdt/mutation.ts'
 import { createStamp, type Origin, type Stamp, stampToOrigin, stampToTime } from '../../src/crdt/stamp.ts'
 import type { Log, NewRecord } from '../../src/log/log.ts'
@@ -24,7 +24,7 @@ const MS = 1_000_000n
 
 /** The mutations in a log, judged as a node would: all of them must be merged. */
 async function mutationsOf(log: Log): Promise<readonly Mutation[]> {
-  const judge = createJudge({ logId: LOG_ID, maxClockAheadMs: MAX_CLOCK_AHEAD_MS })
+  const judge = createOpenJudge({ logId: LOG_ID, maxClockAheadMs: MAX_CLOCK_AHEAD_MS })
   return (await recordsOf(log)).map((record) => {
     const verdict = judge(record, CATALOGUE)
     if (verdict.type !== 'merge') throw new Error(`a message was judged to be ${JSON.stringify(verdict)}`)
@@ -114,7 +114,7 @@ describe('a session', () => {
         expect(outcomes.map(({ type }) => type)).toEqual(
           offsets.map((offset) => (offset > 0n ? 'refused' : 'durable')),
         )
-        const judge = createJudge({ logId: LOG_ID, maxClockAheadMs: MAX_CLOCK_AHEAD_MS })
+        const judge = createOpenJudge({ logId: LOG_ID, maxClockAheadMs: MAX_CLOCK_AHEAD_MS })
         for (const outcome of outcomes) {
           const [record] = 'appended' in outcome ? await log.pick([outcome.appended]) : []
           const expected = outcome.type === 'durable' ? 'merge' : 'quarantined'

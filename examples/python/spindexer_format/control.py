@@ -61,7 +61,7 @@ _RULE: dict[str, Check] = {
     "columns": _is_names,
     "datasets": _is_names,
     "operations": _is_operations,
-    "signer": _is_signer,
+    "signers": lambda value: value == "*" or _list_of(_is_signer)(value),
 }
 
 

@@ -21,7 +21,8 @@ ODD = (None, True, "", "*", [], {}, UUID, UUID.upper(), *INTEGERS, *SIGNERS, *NA
 def random_record(rng: random.Random) -> dict[str, Any]:
     """A valid record, in which now and then a member is wrong, missing or too many."""
     names = [rng.choice(("*", [], ["tracks"], ["tracks", "tags"])) for _ in range(2)]
-    rule = {"columns": names[0], "datasets": names[1], "operations": ["update"], "signer": SIGNERS[0]}
+    signers = rng.choice(("*", [], [SIGNERS[0]], [*SIGNERS[:2]]))
+    rule = {"columns": names[0], "datasets": names[1], "operations": ["update"], "signers": signers}
     policy = {"kind": "policy", "admins": [], "rules": [rule], "unsigned": True, "version": 1}
     genesis = {
         "kind": "genesis", "admins": [*SIGNERS[:2]], "copyId": UUID, "generation": 1, "logId": UUID,

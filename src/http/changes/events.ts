@@ -1,7 +1,7 @@
 // Records of the log as events: a change with everything that it says, a definition that was taken.
 
 import type { Catalogue, Dataset } from '../../codec/catalogue.ts'
-import { judgeDefinitions } from '../../codec/definitions.ts'
+import { judgeOpenDefinitions } from '../../codec/definitions.ts'
 import { toJson } from '../../codec/exact-json.ts'
 import { branchToJson } from '../../codec/inspect-json.ts'
 import { quoteJson } from '../../codec/json.ts'
@@ -60,7 +60,7 @@ export interface FoldedRecord {
 /** The definitions behind one more record of theirs. */
 export function definitionEvent(record: LogRecord, before: Catalogue, logId: string): FoldedRecord {
   const next = record.offset + 1n
-  const { catalogue } = judgeDefinitions(before, [record], next, logId)
+  const { catalogue } = judgeOpenDefinitions(before, [record], next, logId)
   if (catalogue.datasets === before.datasets) return { catalogue, event: null }
   for (const dataset of catalogue.datasets.values()) {
     if (dataset.changedAt !== next) continue

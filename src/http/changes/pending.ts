@@ -3,7 +3,7 @@
 import type { Catalogue } from '../../codec/catalogue.ts'
 import { EMPTY_CATALOGUE } from '../../codec/catalogue.ts'
 import { DEFINITIONS, type LogRecord } from '../../codec/record.ts'
-import type { Judge } from '../../codec/verdict.ts'
+import type { OpenJudge } from '../../codec/verdict.ts'
 import type { LogEvent } from '../../log/log.ts'
 import type { Applied } from '../applied.ts'
 import { type ChangeEvent, changeEvent, definitionEvent } from './events.ts'
@@ -33,7 +33,7 @@ export interface Pending {
 
 export interface PendingOptions {
   readonly applied: Pick<Applied, 'position' | 'settled'>
-  readonly judge: Judge
+  readonly judge: OpenJudge
   readonly logId: string
   readonly start: Vector
 }

@@ -1,7 +1,7 @@
 // A reading of the log for those who want to hear of it: never ahead of what the node has applied.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createJudge } from '../../codec/verdict.ts'
+import { createOpenJudge } from '../../codec/verdict.ts'
 import type { LogGenesis } from '../../log/check.ts'
 import type { Log } from '../../log/log.ts'
 import { createWaker } from '../../log/waker.ts'
@@ -33,7 +33,7 @@ export async function* readChanges(options: ReadingOptions): AsyncGenerator<Chan
   const { log, genesis, applied } = options
   const ending = new AbortController()
   const signal = AbortSignal.any([options.signal, ending.signal])
-  const pending = createPending({ ...options, logId: genesis.logId, judge: createJudge(genesis) })
+  const pending = createPending({ ...options, logId: genesis.logId, judge: createOpenJudge(genesis) })
   const news = createWaker(signal)
   const drained = createWaker(signal)
   const unwatch = applied.watch(news.wake, LOOK_MS)

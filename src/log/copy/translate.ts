@@ -1,9 +1,9 @@
 // The verdicts of a copy: which records of the source are marked, and which the target's clock has a say in. Pure.
 
 import { type Catalogue, EMPTY_CATALOGUE } from '../../codec/catalogue.ts'
-import { judgeDefinitions } from '../../codec/definitions.ts'
+import { judgeOpenDefinitions } from '../../codec/definitions.ts'
 import { DEFINITIONS, type LogRecord } from '../../codec/record.ts'
-import { createJudge, type JudgeOptions } from '../../codec/verdict.ts'
+import { createOpenJudge, type OpenJudgeOptions } from '../../codec/verdict.ts'
 import { stampToTime } from '../../crdt/stamp.ts'
 import type { NewRecord } from '../log.ts'
 import { keyToPartition } from '../placement.ts'
@@ -29,10 +29,10 @@ const NS_PER_MS = 1_000_000n
  * in the source, else the one of the key. Quarantine is decided without the definitions.
  */
 export function createTranslator(
-  rules: JudgeOptions,
+  rules: OpenJudgeOptions,
   partitions: { readonly source: number; readonly target: number },
 ): (record: LogRecord) => Item {
-  const judge = createJudge(rules)
+  const judge = createOpenJudge(rules)
   const placeOf = ({ partition, key }: LogRecord): number => {
     if (partitions.source === partitions.target) return partition
     // Without a key any will do, and one for all would be crowded.
@@ -56,10 +56,10 @@ export function createTranslator(
  * over what came later it might be taken (test/codec/definitions-again.test.ts), and a copy is folded again by whoever
  * keeps its state, and in part after an interruption.
  */
-export function createDefinitionsTranslator({ logId }: JudgeOptions): (record: LogRecord) => Item {
+export function createDefinitionsTranslator({ logId }: OpenJudgeOptions): (record: LogRecord) => Item {
   let catalogue: Catalogue = EMPTY_CATALOGUE
   return (record) => {
-    const judged = judgeDefinitions(catalogue, [record], record.offset + 1n, logId)
+    const judged = judgeOpenDefinitions(catalogue, [record], record.offset + 1n, logId)
     catalogue = judged.catalogue
     const refused = judged.refused[0]
     return refused === undefined

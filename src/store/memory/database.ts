@@ -72,6 +72,7 @@ export function stateOf(database: MemoryDatabase): StoreState {
   }
   return {
     type: 'state',
+    standings: new Map(),
     catalogue: database.catalogue,
     rejudgedTo: database.rejudgedTo,
     positions: new Map(partitions.map(([partition, held]) => [partition, held.position])),

@@ -116,6 +116,7 @@ export function toState(head: Head, catalogue: Catalogue, positions: readonly Po
   const appendTimes = positions.map(({ newestAppendMs }) => newestAppendMs)
   return {
     type: 'state',
+    standings: new Map(),
     catalogue,
     rejudgedTo: head.rejudgedTo,
     positions: new Map(positions.map(({ partition, position }) => [partition, position])),

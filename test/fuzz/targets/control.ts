@@ -4,11 +4,11 @@ import assert from 'node:assert/strict'
 import type { Catalogue } from '../../../src/codec/catalogue.ts'
 import { datasetFromJson, datasetToJson } from '../../../src/codec/catalogue-json.ts'
 import { encodeControl, parseControl } from '../../../src/codec/control.ts'
-import { definitionWarnings, foldDefinition, judgeDefinitions } from '../../../src/codec/definitions.ts'
+import { definitionWarnings, foldDefinition, judgeOpenDefinitions } from '../../../src/codec/definitions.ts'
 import { type JsonObject, parseJson } from '../../../src/codec/json.ts'
 import { DEFINITIONS } from '../../../src/codec/record.ts'
 import { readSchema } from '../../../src/codec/schema.ts'
-import { createJudge } from '../../../src/codec/verdict.ts'
+import { createOpenJudge } from '../../../src/codec/verdict.ts'
 import { planDefinitions } from '../../../src/writer/definitions.ts'
 import { one } from '../../sim/world.ts'
 import { CATALOGUE, CONTROL_TEXTS, DEFINITION_TEXTS, LOG_ID, recordOf } from '../corpus.ts'
@@ -18,7 +18,7 @@ import type { Target } from '../target.ts'
 
 const CONTROLS = [...CONTROL_TEXTS, ...DEFINITION_TEXTS]
 const CONTROL_BYTES = CONTROLS.map((text) => Buffer.from(text))
-const judge = createJudge({ logId: LOG_ID, maxClockAheadMs: 60_000n })
+const judge = createOpenJudge({ logId: LOG_ID, maxClockAheadMs: 60_000n })
 
 /** Words of control records and of Avro schemas, and what is quoted in refusals. */
 const WORDS = [
@@ -110,7 +110,7 @@ function checkTaken(catalogue: Catalogue, name: string, schema: JsonObject): voi
     partition: DEFINITIONS,
     offset: CATALOGUE.offset,
   })
-  const judged = judgeDefinitions(CATALOGUE, [record], CATALOGUE.offset + 1n, LOG_ID)
+  const judged = judgeOpenDefinitions(CATALOGUE, [record], CATALOGUE.offset + 1n, LOG_ID)
   checkEqual(judged.catalogue.datasets, catalogue.datasets, 'a node takes it alike')
   const read = readSchema(schema)
   assert.ok(read.type === 'schema')

@@ -5,7 +5,7 @@ import { encodeMutation } from '../../../src/codec/avro-encode.ts'
 import { frameSingleObject } from '../../../src/codec/framing.ts'
 import type { TypedChange } from '../../../src/codec/line.ts'
 import { hashOrigin } from '../../../src/codec/origin.ts'
-import { createJudge } from '../../../src/codec/verdict.ts'
+import { createOpenJudge } from '../../../src/codec/verdict.ts'
 import { createStamp } from '../../../src/crdt/stamp.ts'
 import { createCsvRowSource } from '../../../src/writer/csv-source.ts'
 import { createChangeSource, createRowSource } from '../../../src/writer/json-source.ts'
@@ -17,7 +17,7 @@ import { checkEqual, checkError, checkWords } from '../rules.ts'
 import type { Target } from '../target.ts'
 
 const TRACKS = CATALOGUE.datasets.get('tracks')!
-const judge = createJudge({ logId: LOG_ID, maxClockAheadMs: 60_000n })
+const judge = createOpenJudge({ logId: LOG_ID, maxClockAheadMs: 60_000n })
 /** The end of the time that stamps can have: no clock is ahead of it. */
 const APPEND_MS = 9_223_372_036_854n
 

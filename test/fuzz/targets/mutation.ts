@@ -7,7 +7,7 @@ import { findAvro, frameSingleObject } from '../../../src/codec/framing.ts'
 import { parseJson } from '../../../src/codec/json.ts'
 import { explainReason } from '../../../src/codec/reasons.ts'
 import { DEFINITIONS } from '../../../src/codec/record.ts'
-import { createJudge } from '../../../src/codec/verdict.ts'
+import { createOpenJudge } from '../../../src/codec/verdict.ts'
 import { createFold, foldMutation } from '../../../src/crdt/fold.ts'
 import { below, one } from '../../sim/world.ts'
 import { createDirectCheck } from '../../support/direct.ts'
@@ -18,7 +18,7 @@ import type { Input, Target } from '../target.ts'
 
 const genesis = { logId: LOG_ID, maxClockAheadMs: MAX_CLOCK_AHEAD_MS }
 /** Used again and again, as a node does: nothing of one record may show in the verdict on another. */
-const judge = createJudge(genesis)
+const judge = createOpenJudge(genesis)
 const checkDirect = createDirectCheck({ catalogue: CATALOGUE, ...genesis })
 
 export const mutation: Target = {
@@ -32,7 +32,7 @@ export const mutation: Target = {
     const before = Buffer.from(value)
     const verdict = judge(recordOf(value), CATALOGUE)
     checkDirect(recordOf(value))
-    checkEqual(createJudge(genesis)(recordOf(value), CATALOGUE), verdict, 'two verdicts on one record')
+    checkEqual(createOpenJudge(genesis)(recordOf(value), CATALOGUE), verdict, 'two verdicts on one record')
     assert.ok(before.equals(value), 'the bytes were changed')
     if (verdict.type === 'control') return
     if (verdict.type !== 'merge') {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { describeMessage, messageToJson } from '../../../src/cli/message.ts'
 import { readLine } from '../../../src/codec/line.ts'
-import { createJudge } from '../../../src/codec/verdict.ts'
+import { createOpenJudge } from '../../../src/codec/verdict.ts'
 import { one } from '../../sim/world.ts'
 import { CATALOGUE, LOG_ID, MAX_CLOCK_AHEAD_MS, recordOf, VALUES } from '../corpus.ts'
 import { mutateBytes } from '../mutate.ts'
@@ -11,7 +11,7 @@ import { checkWords } from '../rules.ts'
 import type { Target } from '../target.ts'
 
 const genesis = { logId: LOG_ID, maxClockAheadMs: MAX_CLOCK_AHEAD_MS }
-const judge = createJudge(genesis)
+const judge = createOpenJudge(genesis)
 
 export const show: Target = {
   name: 'show',
