@@ -82,7 +82,7 @@ const CASES: readonly MergeCase[] = [
     messages: [upsert(2, { title: 'new' }), upsert(1, { title: 'old', plays: 1n })],
     holds: [
       '"alive":"171fd437036ae602aaaaaaaaaaaaaaaa"',
-      '"column":"plays","value":1,"stamp":"171fd437036ae601aaaaaaaaaaaaaaaa","timestamp":"2022-10-20T16:35:19.896000001Z","origin":"aaaaaaaaaaaaaaaa","visible":true}',
+      '"column":"plays","value":1,"stamp":"171fd437036ae601aaaaaaaaaaaaaaaa","timestamp":"2022-10-20T16:35:19.896000001Z","origin":"aaaaaaaaaaaaaaaa","signer":null,"visible":true}',
       '"column":"title","value":"new"',
     ],
     lines: 3,

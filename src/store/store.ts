@@ -1,6 +1,7 @@
 // The store port: a node's state, and everything that moves it, one transaction a step.
 
 import type { Catalogue } from '../codec/catalogue.ts'
+import type { SignersByOrigin } from '../codec/dump.ts'
 import type { GuardedStanding } from '../codec/policy/standing.ts'
 import type { Pointer } from '../codec/record.ts'
 import type { Signer } from '../codec/signing/signer-key.ts'
@@ -202,9 +203,6 @@ export interface Store {
   parkedToJudge(after: PendingMessage | null, limit: number): Promise<readonly PendingMessage[]>
   rejudge(rejudgement: Rejudgement): Promise<CommitResult | Rejected>
 }
-
-/** By origin: who has written under it, in order of UTF-8 bytes, nobody (null) first. One as a rule. */
-export type SignersByOrigin = ReadonlyMap<Origin, readonly Signer[]>
 
 /** A row as the reader sees it. */
 export interface StoredRow extends FoldedRow {

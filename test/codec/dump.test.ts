@@ -5,6 +5,8 @@ import { describe, expect, it } from 'vitest'
 import { cellLines, isVisible, rowLine, stateLines, visibleRowJson } from '../../src/codec/dump.ts'
 import { parseJson } from '../../src/codec/json.ts'
 import { createFold, foldMutation } from '../../src/crdt/fold.ts'
+import { stampToOrigin } from '../../src/crdt/stamp.ts'
+import { catalogueOf, datasetOf, mutationOf, stampOf } from '../contract/store-fixture.ts'
 import { catalogueArb, closeStampArb, mutationInArb } from '../support/arbitrary.ts'
 import { announceSeed, seeded } from '../support/seed.ts'
 
@@ -37,6 +39,26 @@ describe('the state as text', () => {
       }),
       seeded(seed, 300),
     )
+  })
+
+  it('says of each cell whose signatures its origin carries', () => {
+    const origin = stampToOrigin(stampOf(1))
+    const catalogue = catalogueOf(1n, datasetOf('tracks', { columns: { plays: 'long' } }))
+    const fold = createFold()
+    foldMutation(fold, mutationOf('upsert', 'tracks', 't1', 1, { plays: 7n }))
+    const one = `eip191:${'0a'.repeat(20)}`
+    const other = `ed25519:${'0b'.repeat(32)}`
+    const lineWith = (signer: string): readonly string[] => [
+      `{"dataset":"tracks","key":{"id":"t1"},"alive":"${stampOf(1)}","dead":null,"visible":true}\n`,
+      `{"dataset":"tracks","key":{"id":"t1"},"column":"plays","value":7,"stamp":"${stampOf(1)}","timestamp":"1970-01-01T00:00:00.000000001Z","origin":"${origin}","signer":${signer},"visible":true}\n`,
+    ]
+    expect([...stateLines(catalogue, fold)]).toEqual(lineWith('null'))
+    const linesOf = (signers: readonly (string | null)[]) => [
+      ...stateLines(catalogue, fold, new Map([[origin, signers]])),
+    ]
+    expect(linesOf([null])).toEqual(lineWith('null'))
+    expect(linesOf([one])).toEqual(lineWith(`"${one}"`))
+    expect(linesOf([null, other, one])).toEqual(lineWith(`[null,"${other}","${one}"]`))
   })
 
   it('shows a visible row with every column, null where there is nothing', () => {

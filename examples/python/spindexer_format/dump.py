@@ -38,7 +38,8 @@ def _dump_row(dataset: Dataset, key: tuple[str, ...], row: Row) -> Iterator[str]
         text = value_to_text(value, dataset.columns[column].type)
         yield (
             f'{head},"column":{write_string(column)},"value":{text},"stamp":"{stamp.hex()}",'
-            f'"timestamp":"{stamp_iso(stamp)}","origin":"{stamp[8:].hex()}","visible":{visible}}}'
+            f'"timestamp":"{stamp_iso(stamp)}","origin":"{stamp[8:].hex()}","signer":null,'
+            f'"visible":{visible}}}'
         )
 
 

@@ -63,9 +63,9 @@ async function dumpCells(context: Context, reader: StoreReader, name: string | u
   let rows = 0
   let cells = 0
   for (const dataset of datasets) {
-    for await (const row of reader.rows(dataset.name)) {
+    for await (const row of reader.rows(dataset.name, undefined, { signers: true })) {
       await printer.line(rowLine(dataset, row))
-      for (const line of cellLines(dataset, row)) await printer.line(line)
+      for (const line of cellLines(dataset, row, row.signers)) await printer.line(line)
       cells += row.cells.size
       progress.update(++rows)
     }
