@@ -6,7 +6,7 @@ import { parseEnv } from 'node:util'
 import { listNames, nearNames } from '../codec/near-names.ts'
 import { connectionWarnings } from './connection-warnings.ts'
 import { usageFailure } from './errors.ts'
-import { MASK, maskSecrets } from './secrets.ts'
+import { MASK, maskSecrets, showPath } from './secrets.ts'
 import { SETTINGS, type Setting, type SettingName } from './settings.ts'
 
 export interface ResolvedSetting extends Setting {
@@ -14,6 +14,8 @@ export interface ResolvedSetting extends Setting {
   readonly value: string | null
   /** `flag --log`, `environment`, `.env`, `file /run/secrets/db`, `embedded`, `default`, `not set`. */
   readonly source: string
+  /** The file that holds the value, where it is read late: `value` is null then. */
+  readonly lateFile?: { readonly path: string; readonly namedBy: string }
 }
 
 export interface Config {
@@ -41,7 +43,7 @@ export function resolveConfig({ flags, env, directory, embeddedUrl }: ConfigSour
   const dotEnv = readDotEnv(directory)
   const configured = SETTINGS.map((setting): ResolvedSetting => {
     const flag = flags[setting.name]
-    if (flag !== undefined) return { ...setting, value: orNull(flag), source: `flag ${setting.flag}` }
+    if (flag !== undefined) return fromFlag(setting, flag)
     return (
       fromVariables(setting, env, 'environment') ??
       fromVariables(setting, dotEnv, '.env') ?? {
@@ -94,11 +96,19 @@ function withEmbedded(settings: readonly ResolvedSetting[], url: string): readon
 
 /** A setting's value for people: secrets masked. */
 export function maskSetting(setting: ResolvedSetting): string | null {
+  if (setting.lateFile !== undefined) return MASK
   if (setting.value === null || !setting.isSecret) return setting.value
   return setting.isWhollySecret === true ? MASK : maskSecrets(setting.value)
 }
 
 type Variables = Readonly<Record<string, string | undefined>>
+
+function fromFlag(setting: Setting, text: string): ResolvedSetting {
+  const { flag, isFlagFile } = setting
+  return isFlagFile === true && text !== ''
+    ? fromFile(setting, flag!, text, `flag ${flag}`)
+    : { ...setting, value: orNull(text), source: `flag ${flag}` }
+}
 
 function fromVariables(setting: Setting, variables: Variables, source: string): ResolvedSetting | null {
   const value = variables[setting.name]
@@ -111,17 +121,26 @@ function fromVariables(setting: Setting, variables: Variables, source: string): 
     )
   }
   if (path !== undefined && path !== '') {
-    return { ...setting, value: orNull(readSecret(fileName, path)), source: `file ${path} (${source})` }
+    return fromFile(setting, fileName, path, source)
   }
   return value === undefined ? null : { ...setting, value: orNull(value), source }
 }
 
-function readSecret(name: string, path: string): string {
+function fromFile(setting: Setting, namedBy: string, path: string, source: string): ResolvedSetting {
+  const from = { ...setting, source: `file ${showPath(path)} (${source})` }
+  return setting.isFileReadLate === true
+    ? { ...from, value: null, lateFile: { path, namedBy } }
+    : { ...from, value: orNull(readSecret(namedBy, path)) }
+}
+
+/** Throws a usage failure that names the setting and the file. */
+export function readSecret(name: string, path: string): string {
   try {
     return readFileSync(path, 'utf8').trim()
   } catch (error) {
+    const shown = showPath(path)
     throw usageFailure(
-      `${name} names ${path}, which cannot be read (${(error as Error).message}).`,
+      `${name} names ${shown}, which cannot be read (${(error as Error).message.replaceAll(path, shown)}).`,
       'Correct the path, or give this process the right to read it.',
     )
   }

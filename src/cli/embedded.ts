@@ -49,6 +49,8 @@ export function createEmbeddedDefault(world: World): EmbeddedDefault {
       const config = configOf(world, command, null)
       if (!usesEmbedded(config)) return
       const name = nameOf(command)
+      // A key is made before there is anything to sign.
+      if (name.startsWith('keys ')) return
       if (name === 'config') url = rememberedUrl(folderOf(world.directory))
       else {
         // A slip in a setting is told before a Postgres is made for it, which takes seconds.

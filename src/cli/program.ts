@@ -7,6 +7,8 @@ import { addDatasetsListCommand } from './commands/datasets-list.ts'
 import { addDatasetsShowCommand } from './commands/datasets-show.ts'
 import { addDumpCommand } from './commands/dump.ts'
 import { addImportCommand } from './commands/import.ts'
+import { addKeysCreateCommand } from './commands/keys-create.ts'
+import { addKeysShowCommand } from './commands/keys-show.ts'
 import { addLogCheckCommand } from './commands/log-check.ts'
 import { addLogCopyCommand } from './commands/log-copy.ts'
 import { addLogCreateCommand } from './commands/log-create.ts'
@@ -58,6 +60,12 @@ export function buildProgram(io: Io): Command {
     .helpCommand(false)
   addQuarantineListCommand(quarantine, io)
   addQuarantineShowCommand(quarantine, io)
+  const keys = program
+    .command('keys')
+    .description('private keys that sign what is written')
+    .helpCommand(false)
+  addKeysCreateCommand(keys, io)
+  addKeysShowCommand(keys, io)
   addMigrateCommand(program, io)
   const node = program.command('node').description("this node's own identity").helpCommand(false)
   addNodeResetIdCommand(node, io)

@@ -12,3 +12,8 @@ export function maskSecrets(text: string): string {
       .replace(/((?:ssl)?password\s*=\s*)'[^']*'/gi, `$1${MASK}`)
   )
 }
+
+/** A path for people. A private key that was given where a path belongs is not shown. */
+export function showPath(path: string): string {
+  return /-----BEGIN|^\s*(?:0x)?[0-9a-fA-F]{64}\s*$/.test(path) ? MASK : path
+}

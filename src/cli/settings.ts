@@ -10,8 +10,12 @@ export interface Setting {
   readonly isSecret: boolean
   /** True where all of it is the secret, not only a password inside it. */
   readonly isWhollySecret?: true
+  /** True where commands that need it read its file themselves: others may not be allowed to, and it may not be there yet. */
+  readonly isFileReadLate?: true
   /** What stands behind the flag in `--help`; `<url>` unless set. */
   readonly flagValue?: string
+  /** True where the flag names the file that holds the value. */
+  readonly isFlagFile?: true
   readonly meaning: string
   readonly fallback: string | null
 }
@@ -28,6 +32,7 @@ export type SettingName =
   | 'KAFKA_SSL_CERT'
   | 'KAFKA_SSL_KEY'
   | 'SCHEMA_REGISTRY_SSL_CA'
+  | 'SPINDEXER_KEY'
   | 'SPINDEXER_DATA_SCHEMA'
   | 'SPINDEXER_DEBUG'
   | HttpSettingName
@@ -111,6 +116,17 @@ export const SETTINGS: readonly Setting[] = [
     isSecret: false,
     meaning:
       'a PEM file with the authority of a schema registry at https://; not set: those that this system trusts',
+    fallback: null,
+  },
+  {
+    name: 'SPINDEXER_KEY',
+    flag: '--key',
+    flagValue: '<file>',
+    isFlagFile: true,
+    isSecret: true,
+    isWhollySecret: true,
+    isFileReadLate: true,
+    meaning: 'the private key that signs what is written: PEM, or 64 hex digits of an Ethereum key',
     fallback: null,
   },
   {

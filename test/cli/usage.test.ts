@@ -37,6 +37,8 @@ const COMMANDS = [
   'status',
   'quarantine list',
   'quarantine show',
+  'keys create',
+  'keys show',
   'migrate',
   'node reset-id',
   'config',

@@ -1,6 +1,7 @@
 // Ed25519 as these rules take it: RFC 8032 at its strictest, so that no two implementations can disagree.
 
 import { createPublicKey, type KeyObject, verify } from 'node:crypto'
+import { ed25519 } from '@noble/curves/ed25519.js'
 
 /**
  * Taken is a signature (R, S) by a key A of a text M only when
@@ -60,4 +61,15 @@ function isSoundKey(bytes: Uint8Array): boolean {
   const y = BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`) & (2n ** 255n - 1n)
   // A negative zero would be x = 0, which only y = 1 and y = -1 have.
   return y < P && !SMALL_ORDER_YS.has(y)
+}
+
+/** Why a key of 32 bytes can verify nothing, or null. Slow: for keys that people name, not for messages. */
+export function refuseEd25519Key(bytes: Uint8Array): string | null {
+  if (!isSoundKey(bytes)) return 'is no Ed25519 key that can sign (not canonical, or of small order)'
+  try {
+    ed25519.Point.fromBytes(bytes)
+    return null
+  } catch {
+    return 'is no Ed25519 key: it is not on the curve'
+  }
 }
