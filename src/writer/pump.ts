@@ -1,14 +1,11 @@
 // Keeps appends under way: gathers changes while others are on their way, and counts what becomes durable.
 
-import { boundMutation } from '../codec/avro-encode.ts'
-import type { Outcome, Sender } from './session.ts'
-import { createProblemList, type Entry, type LineProblem } from './source.ts'
+import type { Outcome, Sender } from './sending.ts'
+import { type ChangeEntry, createProblemList, type LineProblem } from './source.ts'
 
-export type ChangeEntry = Extract<Entry, { type: 'change' }>
-
-export interface Pump {
+export interface Pump<C> {
   /** Queues a change; resolves when there is room for more. */
-  push(entry: ChangeEntry): Promise<void> | undefined
+  push(entry: ChangeEntry<C>): Promise<void> | undefined
   /** Sends what is queued unless something is on its way: a slow stream is sent as it comes. */
   nudge(): void
   /** Sends the rest and waits for all answers. */
@@ -27,24 +24,26 @@ const APPEND_CHANGES_MAX = 4_000
 const APPEND_BYTES_MAX = 1024 * 1024
 
 /** Hears what became of changes, in their order. */
-export type OnSent = (entries: readonly ChangeEntry[], outcomes: readonly Outcome[]) => void
+export type OnSent<C> = (entries: readonly ChangeEntry<C>[], outcomes: readonly Outcome[]) => void
 
-export interface PumpOptions {
-  readonly sender: Sender
+export interface PumpOptions<C> {
+  readonly sender: Sender<C>
+  /** About, of a change as a message. */
+  readonly bytesOf: (change: C) => number
   readonly onProgress: (durable: number) => void
-  readonly onSent?: OnSent
+  readonly onSent?: OnSent<C>
 }
 
-export function createPump({ sender, onProgress, onSent }: PumpOptions): Pump {
+export function createPump<C>({ sender, bytesOf, onProgress, onSent }: PumpOptions<C>): Pump<C> {
   const refusals = createProblemList()
   const pending = new Set<Promise<void>>()
-  let queued: ChangeEntry[] = []
+  let queued: ChangeEntry<C>[] = []
   let queuedBytes = 0
   let durable = 0
   let failure: { readonly error: unknown } | null = null
   const isSound = () => failure === null && refusals.count() === 0
 
-  async function append(entries: readonly ChangeEntry[]): Promise<void> {
+  async function append(entries: readonly ChangeEntry<C>[]): Promise<void> {
     try {
       const outcomes = await sender.append(entries.map((entry) => entry.change))
       for (const [i, outcome] of outcomes.entries()) {
@@ -82,7 +81,7 @@ export function createPump({ sender, onProgress, onSent }: PumpOptions): Pump {
   return {
     push(entry) {
       queued.push(entry)
-      queuedBytes += boundMutation(entry.change)
+      queuedBytes += bytesOf(entry.change)
       return queued.length < APPEND_CHANGES_MAX && queuedBytes < APPEND_BYTES_MAX ? undefined : makeRoom()
     },
     nudge,

@@ -1,27 +1,37 @@
 // Sends the changes of a source through a session as they come, and counts what became durable.
 
+import { boundMutation } from '../codec/avro-encode.ts'
+import type { TypedChange } from '../codec/line.ts'
 import { describeTie, faultOf } from './check.ts'
-import { type ChangeEntry, createPump, type OnSent } from './pump.ts'
-import type { Sender } from './session.ts'
-import { createProblemList, type Entry, type LineProblem, type Source } from './source.ts'
+import { createPump, type PumpOptions } from './pump.ts'
+import { type ChangeEntry, createProblemList, type Entry, type LineProblem, type Source } from './source.ts'
 import type { TieCheck } from './ties.ts'
 
-export interface SendOptions {
-  readonly sender: Sender
+/** Of changes of any kind. */
+export interface SendEntriesOptions<C> extends PumpOptions<C> {
+  /** Why an entry is not sent, or null. */
+  readonly refuse: (entry: Entry<C>) => EntryFault | null
   /** Leave lines out that are no valid change, instead of stopping at the first. */
   readonly skipInvalid: boolean
-  /** As in the check; lines beyond it are no valid change. */
-  readonly latestNs: () => bigint
-  /** For a stream that no pass has checked before. */
-  readonly ties: TieCheck | null
   /** Ends sending in an orderly way: what was sent is waited for. */
   readonly signal: AbortSignal
-  readonly onProgress: (durable: number) => void
-  readonly onSent?: OnSent
   /** How many problems are kept of each kind; ten unless set. */
   readonly problemsKept?: number
   /** Resolves when whoever hears of what was sent can hear more: nothing is read before. */
   readonly listenerRoom?: () => Promise<void>
+}
+
+export interface EntryFault {
+  readonly what: string
+  /** False for what is never left out: sending stops there. */
+  readonly canBeSkipped: boolean
+}
+
+export interface SendOptions extends Omit<SendEntriesOptions<TypedChange>, 'bytesOf' | 'refuse'> {
+  /** As in the check; lines beyond it are no valid change. */
+  readonly latestNs: () => bigint
+  /** For a stream that no pass has checked before. */
+  readonly ties: TieCheck | null
 }
 
 /**
@@ -42,8 +52,16 @@ export interface SendResult {
   readonly error: unknown
 }
 
-export async function sendSource(source: Source, options: SendOptions): Promise<SendResult> {
-  const { signal } = options
+export function sendSource(source: Source, options: SendOptions): Promise<SendResult> {
+  return sendEntries(source, {
+    ...options,
+    bytesOf: boundMutation,
+    refuse: (entry) => refuseChange(entry, options),
+  })
+}
+
+export async function sendEntries<C>(source: Source<C>, options: SendEntriesOptions<C>): Promise<SendResult> {
+  const { signal, skipInvalid } = options
   const pump = createPump(options)
   const problems = createProblemList(options.problemsKept)
   const skipped = createProblemList(options.problemsKept)
@@ -52,12 +70,12 @@ export async function sendSource(source: Source, options: SendOptions): Promise<
   try {
     reading: for await (const entries of source()) {
       for (const entry of entries) {
-        const fault = refuseEntry(entry, options)
-        if (fault?.isSkipped === true) skipped.add({ line: entry.line, what: fault.what })
+        const fault = options.refuse(entry)
+        if (fault?.canBeSkipped === true && skipInvalid) skipped.add({ line: entry.line, what: fault.what })
         else if (fault !== null) problems.add({ line: entry.line, what: fault.what })
         isWhole = !signal.aborted && pump.isSound() && problems.count() === 0
         if (!isWhole) break reading
-        if (fault === null) await pump.push(entry as ChangeEntry)
+        if (fault === null) await pump.push(entry as ChangeEntry<C>)
       }
       pump.nudge()
       await options.listenerRoom?.()
@@ -80,13 +98,10 @@ export async function sendSource(source: Source, options: SendOptions): Promise<
   }
 }
 
-/** Why an entry is not sent, or null. A contradiction is never skipped: either choice would be arbitrary. */
-function refuseEntry(
-  entry: Entry,
-  options: SendOptions,
-): { readonly what: string; readonly isSkipped: boolean } | null {
-  const fault = faultOf(entry, options.latestNs())
-  if (fault !== null) return { what: fault, isSkipped: options.skipInvalid }
-  const tie = entry.type === 'change' ? (options.ties?.see(entry.change, entry.line) ?? null) : null
-  return tie === null ? null : { what: describeTie(tie), isSkipped: false }
+/** A contradiction is never skipped: either choice would be arbitrary. */
+function refuseChange(entry: Entry, { latestNs, ties }: SendOptions): EntryFault | null {
+  const fault = faultOf(entry, latestNs())
+  if (fault !== null) return { what: fault, canBeSkipped: true }
+  const tie = entry.type === 'change' ? (ties?.see(entry.change, entry.line) ?? null) : null
+  return tie === null ? null : { what: describeTie(tie), canBeSkipped: false }
 }

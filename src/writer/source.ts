@@ -3,12 +3,22 @@
 import type { TypedChange } from '../codec/line.ts'
 
 /** One line: a valid change, or why it is none (half a sentence that stands behind `line 12: `). */
-export type Entry =
-  | { readonly type: 'change'; readonly line: number; readonly change: TypedChange }
-  | { readonly type: 'bad'; readonly line: number; readonly fault: string }
+export type Entry<C = TypedChange> = ChangeEntry<C> | BadEntry
+
+export interface ChangeEntry<C = TypedChange> {
+  readonly type: 'change'
+  readonly line: number
+  readonly change: C
+}
+
+export interface BadEntry {
+  readonly type: 'bad'
+  readonly line: number
+  readonly fault: string
+}
 
 /** Reads from the beginning at each call. */
-export type Source = () => AsyncIterable<readonly Entry[]>
+export type Source<C = TypedChange> = () => AsyncIterable<readonly Entry<C>[]>
 
 /** What is wrong with a line, for people. */
 export interface LineProblem {

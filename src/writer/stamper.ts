@@ -90,11 +90,14 @@ export function createStamper({ origin, maxClockAheadMs, nowNs, newest }: Stampe
       clock = observeAppendTime(settle(), appendMs)
       return !isTooFarAhead(newestNs, appendMs, maxClockAheadMs)
     },
-    judge(stamp, appendMs) {
-      const timeNs = stampToTime(stamp)
-      if (!isTooFarAhead(timeNs, appendMs, maxClockAheadMs)) return null
-      const aheadMs = timeNs / 1_000_000n - appendMs
-      return `its timestamp ${stampToIso(stamp)} is ${aheadMs} ms ahead of the log's clock, which allows ${maxClockAheadMs} ms: every node quarantines it`
-    },
+    judge: (stamp, appendMs) => explainAhead(stamp, appendMs, maxClockAheadMs),
   }
+}
+
+/** Why every node quarantines a message of this stamp that was appended then, or null. */
+export function explainAhead(stamp: Stamp, appendMs: bigint, maxClockAheadMs: bigint): string | null {
+  const timeNs = stampToTime(stamp)
+  if (!isTooFarAhead(timeNs, appendMs, maxClockAheadMs)) return null
+  const aheadMs = timeNs / 1_000_000n - appendMs
+  return `its timestamp ${stampToIso(stamp)} is ${aheadMs} ms ahead of the log's clock, which allows ${maxClockAheadMs} ms: every node quarantines it`
 }

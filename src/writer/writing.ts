@@ -1,12 +1,12 @@
-// The writing of many at once through one session: their changes are gathered into few appends, each waits for a bounded
-// time, and a session that has failed is followed by another.
+// The writing of changes of many at once: checked against one view of the log, stamped and appended through one session.
 
 import { boundMutation } from '../codec/avro-encode.ts'
 import type { TypedChange } from '../codec/line.ts'
 import { maxStamp } from '../crdt/stamp.ts'
 import type { LogGenesis } from '../log/check.ts'
-import { ClockError, LateError, lateAfter } from './late.ts'
-import type { Outcome, Sender, Session } from './session.ts'
+import { createGathering } from './gathering.ts'
+import type { Sender } from './sending.ts'
+import type { Session } from './session.ts'
 import type { Newest } from './start.ts'
 import { createTarget, type Target, type TargetOptions } from './target.ts'
 
@@ -14,210 +14,41 @@ export interface WritingOptions extends TargetOptions {
   readonly openSession: (genesis: LogGenesis) => Promise<Session>
 }
 
-export interface Writing extends Sender, Pick<Target, 'ready' | 'rules' | 'forget'> {
+export interface Writing extends Sender<TypedChange>, Omit<Target, 'close'> {
   /** Takes note of what a node has seen: what is written from here on wins over it. */
   follow(newest: Newest): void
   close(): void
 }
 
-/** Changes of one call, on their way. */
-interface Job {
-  readonly changes: readonly TypedChange[]
-  readonly bytes: number
-  readonly outcomes: (Outcome | undefined)[]
-  readonly timer: NodeJS.Timeout
-  readonly resolve: (outcomes: readonly Outcome[]) => void
-  left: number
-  isSent: boolean
-}
-
-interface Current {
-  readonly session: Session
-  /** Appends that are not answered. */
-  appends: number
-}
-
-/** So much is worth an append while another one is on its way. */
-const GATHERED_BYTES_MIN = 64 * 1024
-/** Of one append; a greater call goes alone. */
-const GATHERED_BYTES_MAX = 1024 * 1024
-/** What may wait for its turn before `room` is closed. */
-const QUEUED_BYTES_MAX = 2 * 1024 * 1024
-/** A clock that was too far ahead is not tried again at once: each attempt leaves a message that nobody wants. */
-const CLOCK_HOLD_MS = 30_000
-const STOPPING = 'the node is about to stop'
-
 export function createWriting(options: WritingOptions): Writing {
-  const { waitMs } = options
   const target = createTarget(options)
-  const queue: Job[] = []
-  let queuedBytes = 0
-  let current: Current | null = null
-  let isOpening = false
-  let isAwaitingRoom = false
-  let isClosed = false
-  let clockFault: { readonly reason: string; readonly untilMs: number } | null = null
   let newest: Newest = { stamp: null, appendMs: null }
-  let roomWaiters: (() => void)[] = []
-
-  async function openSession(): Promise<void> {
-    if (isOpening) return
-    isOpening = true
-    try {
+  const gathering = createGathering({
+    async openSession() {
       const session = await options.openSession(await target.genesis())
       session.follow(newest)
-      current = { session, appends: 0 }
-    } catch (error) {
-      failQueued(error)
-    } finally {
-      isOpening = false
-    }
-    flush()
-  }
-
-  function failQueued(error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error)
-    for (const job of takeQueued(Number.POSITIVE_INFINITY)) fillAll(job, { type: 'unsent', reason, error })
-  }
-
-  function takeQueued(bytesMax: number): Job[] {
-    const taken: Job[] = []
-    for (let bytes = 0; queue.length > 0 && bytes < bytesMax; ) {
-      const job = queue.shift()!
-      queuedBytes -= job.bytes
-      bytes += job.bytes
-      taken.push(job)
-    }
-    wakeRoom()
-    return taken
-  }
-
-  function wakeRoom(): void {
-    if (queuedBytes >= QUEUED_BYTES_MAX) return
-    const woken = roomWaiters
-    roomWaiters = []
-    for (const wake of woken) wake()
-  }
-
-  /** Sends what waits, unless an append is on its way and little waits: then they go together when that is answered. */
-  function flush(): void {
-    if (queue.length === 0 || isClosed) return
-    if (current === null) return void openSession()
-    if (isAwaitingRoom || (current.appends > 0 && queuedBytes < GATHERED_BYTES_MIN)) return
-    const chosen = current
-    isAwaitingRoom = true
-    void chosen.session.room().then(() => {
-      isAwaitingRoom = false
-      if (current === chosen) void send(chosen, takeQueued(GATHERED_BYTES_MAX))
-      flush()
-    })
-  }
-
-  async function send(chosen: Current, jobs: readonly Job[]): Promise<void> {
-    if (jobs.length === 0) return
-    const changes = jobs.length === 1 ? jobs[0]!.changes : jobs.flatMap((job) => job.changes)
-    for (const job of jobs) job.isSent = true
-    chosen.appends++
-    await chosen.session.append(changes, (from, outcomes) => {
-      for (const [i, outcome] of outcomes.entries()) judge(chosen, changes[from + i]!, outcome)
-      settle(jobs, from, outcomes)
-    })
-    chosen.appends--
-    flush()
-  }
-
-  /** A session that holds back everything is of no use any more. */
-  function judge(chosen: Current, { timeNs }: TypedChange, outcome: Outcome): void {
-    if (outcome.type === 'durable' || (outcome.type === 'refused' && timeNs !== null)) return
-    if (outcome.type === 'refused') {
-      clockFault = { reason: outcome.reason, untilMs: performance.now() + CLOCK_HOLD_MS }
-    }
-    if (current !== chosen) return
-    current = null
-    target.doubt()
-  }
-
-  function settle(jobs: readonly Job[], from: number, outcomes: readonly Outcome[]): void {
-    let start = 0
-    for (const job of jobs) {
-      const end = start + job.changes.length
-      for (let at = Math.max(start, from); at < Math.min(end, from + outcomes.length); at++) {
-        fill(job, at - start, outcomes[at - from]!)
-      }
-      start = end
-    }
-  }
-
-  function fill(job: Job, i: number, outcome: Outcome): void {
-    if (job.outcomes[i] !== undefined) return
-    // Of this call nothing may have been refused: it has to be told why all the same.
-    const isHeldBack = outcome.type === 'unsent' && outcome.error === null
-    job.outcomes[i] = isHeldBack ? { ...outcome, error: new ClockError(outcome.reason) } : outcome
-    if (--job.left > 0) return
-    clearTimeout(job.timer)
-    job.resolve(job.outcomes as readonly Outcome[])
-  }
-
-  function fillAll(job: Job, outcome: Outcome): void {
-    for (let i = 0; i < job.changes.length; i++) fill(job, i, outcome)
-  }
-
-  function giveUp(job: Job): void {
-    const error = lateAfter(waitMs)
-    const reason = error.message
-    const place = queue.indexOf(job)
-    if (place >= 0) {
-      queue.splice(place, 1)
-      queuedBytes -= job.bytes
-      wakeRoom()
-    }
-    fillAll(job, { type: job.isSent ? 'unknown' : 'unsent', reason, error })
-  }
-
-  /** Why nothing is taken just now, or null. */
-  function obstacle(): Error | null {
-    if (isClosed) return new LateError(STOPPING)
-    if (clockFault === null || performance.now() >= clockFault.untilMs) return null
-    return new ClockError(clockFault.reason)
-  }
-
+      return session
+    },
+    bytesOf: boundMutation,
+    isStamped: ({ timeNs }: TypedChange) => timeNs !== null,
+    onDoubt: target.doubt,
+    waitMs: options.waitMs,
+  })
   return {
-    ready: target.ready,
-    rules: target.rules,
-    async append(changes) {
-      if (changes.length === 0) return []
-      const error = obstacle()
-      if (error !== null) return changes.map(() => ({ type: 'unsent', reason: error.message, error }))
-      const { promise, resolve } = Promise.withResolvers<readonly Outcome[]>()
-      const job: Job = {
-        changes,
-        bytes: changes.reduce((sum, change) => sum + boundMutation(change), 0),
-        outcomes: new Array(changes.length).fill(undefined),
-        timer: setTimeout(() => giveUp(job), waitMs),
-        resolve,
-        left: changes.length,
-        isSent: false,
-      }
-      queue.push(job)
-      queuedBytes += job.bytes
-      flush()
-      return promise
-    },
-    async room() {
-      while (queuedBytes >= QUEUED_BYTES_MAX) await new Promise<void>((resolve) => roomWaiters.push(resolve))
-    },
+    ...target,
+    append: gathering.append,
+    room: gathering.room,
     follow({ stamp, appendMs }) {
       const isNewer = newest.appendMs === null || (appendMs !== null && appendMs > newest.appendMs)
       newest = { stamp: maxStamp(newest.stamp, stamp), appendMs: isNewer ? appendMs : newest.appendMs }
-      current?.session.follow({ stamp, appendMs })
+      gathering.session()?.follow({ stamp, appendMs })
     },
     forget() {
-      current = null
+      gathering.leave()
       target.forget()
     },
     close() {
-      isClosed = true
-      failQueued(new LateError(STOPPING))
+      gathering.close()
       target.close()
     },
   }

@@ -6,7 +6,7 @@ import { createOpenJudge } from '../../src/codec/verdict.ts'
 import type { Mutation } from '../../src/crdt/mutation.ts'
 import { createStamp, type Origin, type Stamp, stampToOrigin, stampToTime } from '../../src/crdt/stamp.ts'
 import type { Log, NewRecord } from '../../src/log/log.ts'
-import type { Outcome } from '../../src/writer/session.ts'
+import type { Outcome } from '../../src/writer/sending.ts'
 import { announceSeed, seeded } from '../support/seed.ts'
 import {
   CATALOGUE,

@@ -1,6 +1,6 @@
 // The ids of mutations: each its stamp and its place in the log.
 
-import type { Outcome } from '../../writer/session.ts'
+import type { Outcome } from '../../writer/sending.ts'
 
 export type Durable = Extract<Outcome, { type: 'durable' }>
 

@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { createRoom } from '../../writer/room.ts'
-import type { Outcome } from '../../writer/session.ts'
+import type { Outcome } from '../../writer/sending.ts'
 import { addPlace, type Places } from '../applied.ts'
 import { isJsonLines } from '../body.ts'
 import { problem } from '../problem.ts'

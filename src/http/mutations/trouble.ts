@@ -1,7 +1,7 @@
 // Why mutations that are valid did not become durable, as problems.
 
 import { ClockError, LateError } from '../../writer/late.ts'
-import type { Outcome } from '../../writer/session.ts'
+import type { Outcome } from '../../writer/sending.ts'
 import { LIMIT_SETTINGS } from '../limits.ts'
 import { HttpProblem, type ProblemOptions, problem } from '../problem.ts'
 import type { LogTrouble } from './ports.ts'
