@@ -1,6 +1,7 @@
 // Makes a log from nothing to its genesis, or finishes what was begun.
 
 import { randomUUID } from 'node:crypto'
+import type { SignerKey } from '../codec/signing/signer-key.ts'
 import { type CreateResult, createLog } from '../log/genesis.ts'
 import type { Context } from './context.ts'
 import { problemsFailure } from './errors.ts'
@@ -13,12 +14,14 @@ export interface NewLog {
   readonly partitions: number | null
   readonly replicationFactor: number | null
   readonly maxClockAheadMs: bigint | null
+  /** None: an open log. */
+  readonly admins: readonly SignerKey[]
 }
 
 /** `existed`: it was whole, and stays as it is. Throws a failure where it is refused. */
 export async function createWholeLog(
   context: Context,
-  { partitions, replicationFactor, maxClockAheadMs }: NewLog,
+  { partitions, replicationFactor, maxClockAheadMs, admins }: NewLog,
 ): Promise<CreateResult & { readonly type: 'created' | 'existed' }> {
   const { makeLog } = await import('./compose.ts')
   const made = await makeLog(context.config, {
@@ -34,7 +37,7 @@ export async function createWholeLog(
       copyId: randomUUID(),
       generation: 1,
       maxClockAheadMs: maxClockAheadMs ?? MAX_CLOCK_AHEAD_MS,
-      admins: [],
+      admins,
     })
     if (result.type === 'refused') throw problemsFailure(result.problems)
     return result

@@ -7,6 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { nodeWarnings } from '../../src/cli/connection-warnings.ts'
 import { createAuthority } from '../support/certificates.ts'
 import { runCli } from '../support/cli.ts'
+import { testKey } from '../support/signers.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'spindexer-cli-'))
 afterAll(() => rmSync(dir, { recursive: true }))
@@ -83,6 +84,17 @@ function secured(cases: readonly (readonly [RegExp, Record<string, string>])[]):
   return encrypted(cases.map(([message, settings]) => [message, named(settings)]))
 }
 
+const KEY = testKey('admin').signer
+
+/** `log create` with these admins. */
+function withAdmins(cases: readonly (readonly [RegExp, readonly string[]])[]): readonly Case[] {
+  return cases.map(([message, admins]) => [
+    ['log', 'create', ...admins.flatMap((admin) => ['--admin', admin])],
+    message,
+    NOWHERE_ENV,
+  ])
+}
+
 /** `log check` with these settings. */
 function encrypted(cases: readonly (readonly [RegExp, Record<string, string>])[]): readonly Case[] {
   return cases.map(([message, env]) => [['log', 'check'], message, { SPINDEXER_LOG: NOWHERE.log, ...env }])
@@ -106,7 +118,15 @@ describe('wrong usage', () => {
       /--from: .* neither kafka:\/\/ nor postgres:\/\//,
     ],
     [['log', 'copy', '--from', NOWHERE.log, '--to', 'kafka://a:1'], /--to: .* names no topic/],
-    [['log', 'create', '--admin', 'x'], /signatures are not in this version/, { SPINDEXER_LOG: NOWHERE.log }],
+    ...withAdmins([
+      [/--admin is not the name of a signer\n.*ed25519: and 64 hex/, ['hush']],
+      [/--admin is not the name of a signer/, [`ed25519:${'AB'.repeat(32)}`]],
+      [/--admin is not the name of a signer, and may be a secret/, ['0x'.padEnd(66, 'f')]],
+      [/--admin, number 2, is no Ed25519 key that can sign/, [KEY, `ed25519:${'0'.repeat(64)}`]],
+      [/--admin is no Ed25519 key that can sign/, [`ed25519:01${'0'.repeat(62)}`]],
+      [/--admin is no Ed25519 key: it is not on the curve/, [`ed25519:02${'0'.repeat(62)}`]],
+      [/--admin is the address of nobody/, [`eip191:${'0'.repeat(40)}`]],
+    ]),
     [['status'], /neither SPINDEXER_LOG .* nor DATABASE_URL[\s\S]*`spindexer run` makes one[\s\S]*make up/],
     [['publish', '-'], /nothing is configured[\s\S]*no embedded Postgres in this folder/],
     [['run'], /DATABASE_URL is not set[\s\S]*DATABASE_URL=postgres:\/\//, { SPINDEXER_LOG: NOWHERE.log }],

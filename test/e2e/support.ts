@@ -40,6 +40,10 @@ interface LogOptions {
   /** A folder of definitions to apply. */
   readonly datasets?: string
   readonly maxClockAheadMs?: number
+  /** Who guard the log, as `keys show` prints them; none: it is open. */
+  readonly admins?: readonly string[]
+  /** The text of the private key (`testKeyText`) with which the definitions of a guarded log are applied. */
+  readonly key?: string
 }
 
 /** A new log on the shared Kafka (or on `brokers`), with the definitions of a folder applied. */
@@ -90,10 +94,14 @@ export function createLogOfKind(kind: LogKind, name: string, options: LogOptions
   return kind === 'kafka' ? createTestLog(name, options) : createPostgresTestLog(name, options)
 }
 
-async function makeLog(env: TestLog['env'], { partitions, datasets, maxClockAheadMs }: LogOptions) {
+async function makeLog(env: TestLog['env'], options: LogOptions) {
+  const { partitions, datasets, maxClockAheadMs, admins = [], key } = options
   const ahead = maxClockAheadMs === undefined ? [] : ['--max-clock-ahead', `${maxClockAheadMs}`]
-  await cli(['log', 'create', '--partitions', String(partitions), ...ahead], { env })
-  if (datasets !== undefined) await cli(['datasets', 'apply', join(ROOT, datasets)], { env })
+  const guards = admins.flatMap((admin) => ['--admin', admin])
+  await cli(['log', 'create', '--partitions', String(partitions), ...ahead, ...guards], { env })
+  const signing: TestLog['env'] = key === undefined ? {} : { SPINDEXER_KEY: key }
+  if (datasets === undefined) return
+  await cli(['datasets', 'apply', join(ROOT, datasets)], { env: { ...env, ...signing } })
 }
 
 /** Appends records as they are, as a writer that nothing holds to any rule; answers with their places. */

@@ -74,7 +74,7 @@ export function addRunCommand(parent: Command, io: Io): void {
 
 /** A whole node: where nothing is configured, nobody makes the log but the node itself. */
 async function createEmbeddedLog(context: Context): Promise<void> {
-  const usual = { partitions: null, replicationFactor: null, maxClockAheadMs: null }
+  const usual = { partitions: null, replicationFactor: null, maxClockAheadMs: null, admins: [] }
   const { type } = await createWholeLog(context, usual)
   if (type === 'created') {
     context.out.say('Made its log. Next: `spindexer datasets apply DIR` tells it what datasets there are.')
