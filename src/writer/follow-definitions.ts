@@ -1,21 +1,21 @@
-// The definitions as the log has them now: read from its start, then followed for as long as somebody writes.
+// The definitions as the log has them now, and the policy among them: read from its start, then followed for as long as somebody writes.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Catalogue, EMPTY_CATALOGUE } from '../codec/catalogue.ts'
-import { judgeOpenDefinitions } from '../codec/definitions.ts'
-import type { Log } from '../log/log.ts'
+import { type Defined, judgeDefinitions, nothingDefined } from '../codec/definitions.ts'
+import type { LogGenesis } from '../log/check.ts'
+import type { Log, LogEvent } from '../log/log.ts'
 
 export interface FollowedDefinitions {
   /** Resolves when everything has been read that the log held at the start. */
   readonly current: Promise<void>
-  /** What is known so far. It only ever grows, and `offset` with it. */
-  catalogue(): Catalogue
+  /** What is known so far. The catalogue only ever grows, and its `offset` with it. */
+  defined(): Defined
   close(): void
 }
 
 export interface FollowOptions {
   readonly log: Log
-  readonly logId: string
+  readonly genesis: Pick<LogGenesis, 'logId' | 'generation' | 'admins'>
   /** The log no longer has what was read of it: what is known here is of no use. */
   readonly onLost: () => void
 }
@@ -23,27 +23,32 @@ export interface FollowOptions {
 /** Between two attempts at reading, while the log is away. */
 const RETRY_MS = 500
 
-export function followDefinitions({ log, logId, onLost }: FollowOptions): FollowedDefinitions {
+export function followDefinitions({ log, genesis, onLost }: FollowOptions): FollowedDefinitions {
   const ending = new AbortController()
   const { signal } = ending
   const current = Promise.withResolvers<void>()
-  let catalogue = EMPTY_CATALOGUE
+  let defined = nothingDefined(genesis.admins)
 
   /** Until the reading ends; true when the log has lost them. */
   async function read(): Promise<boolean> {
     const events = log.read({
       scope: { type: 'definitions' },
-      positions: async (partitions) => new Map(partitions.map((partition) => [partition, catalogue.offset])),
+      positions: async (partitions) =>
+        new Map(partitions.map((partition) => [partition, defined.catalogue.offset])),
       signal,
     })
     for await (const event of events) {
       if (event.type === 'lost') return true
       if (event.type !== 'chunk') continue
-      if (event.next > event.from)
-        catalogue = judgeOpenDefinitions(catalogue, [...event.records], event.next, logId).catalogue
+      if (event.next > event.from) defined = take(defined, event)
       if (event.next === event.end) current.resolve()
     }
     return false
+  }
+
+  function take(held: Defined, { records, next }: Extract<LogEvent, { type: 'chunk' }>): Defined {
+    const { catalogue, standing } = judgeDefinitions(held, [...records], next, genesis)
+    return { catalogue, standing }
   }
 
   async function follow(): Promise<void> {
@@ -56,5 +61,5 @@ export function followDefinitions({ log, logId, onLost }: FollowOptions): Follow
   }
 
   void follow()
-  return { current: current.promise, catalogue: () => catalogue, close: () => ending.abort() }
+  return { current: current.promise, defined: () => defined, close: () => ending.abort() }
 }

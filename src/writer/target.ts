@@ -1,6 +1,6 @@
-// The log that is written to: looked at before anything is, and the definitions that hold in it.
+// The log that is written to: looked at before anything is, and the definitions and the policy that hold in it.
 
-import type { Catalogue } from '../codec/catalogue.ts'
+import type { Defined } from '../codec/definitions.ts'
 import type { LogGenesis } from '../log/check.ts'
 import type { Log } from '../log/log.ts'
 import { type FollowedDefinitions, followDefinitions } from './follow-definitions.ts'
@@ -16,9 +16,12 @@ export interface TargetOptions {
   readonly waitMs: number
 }
 
-/** What changes are to be checked against. */
-export interface Rules {
-  readonly catalogue: Catalogue
+/**
+ * What changes are to be checked against. `standing` is that of the definitions, the last place that a new policy goes
+ * to: while one is being applied a partition may be a version ahead.
+ */
+export interface Rules extends Defined {
+  readonly genesis: LogGenesis
   /** A timestamp beyond this (nanoseconds since 1970) would be ahead of the log's clock. */
   readonly latestNs: bigint
 }
@@ -69,7 +72,7 @@ export function createTarget({ log, inspect, nowNs, waitMs }: TargetOptions): Ta
     if (isClosed) throw new LateError('the node is about to stop')
     if (known !== null && known.genesis.copyId === genesis.copyId) return known
     known?.definitions.close()
-    const definitions = followDefinitions({ log, logId: genesis.logId, onLost: forget })
+    const definitions = followDefinitions({ log, genesis, onLost: forget })
     known = { genesis, definitions }
     return known
   }
@@ -87,7 +90,8 @@ export function createTarget({ log, inspect, nowNs, waitMs }: TargetOptions): Ta
       if (known === null) throw new LateError('the log was made anew and is being looked at again')
       const { genesis, definitions } = known
       return {
-        catalogue: definitions.catalogue(),
+        ...definitions.defined(),
+        genesis,
         latestNs: nowNs() + genesis.maxClockAheadMs * 1_000_000n,
       }
     },
