@@ -189,11 +189,8 @@ export function openDatabase(config: Config, options: DatabaseOptions = {}): Dat
 
 function lookAt(pool: Pool, identity: LogIdentity): Promise<NodeLook | null> {
   return readIfFollows(pool, identity, async (client, head) => {
-    const { positions, newestStamp, newestAppendMs } = toState(
-      head,
-      EMPTY_CATALOGUE,
-      await readPositions(client),
-    )
+    const partitions = await readPositions(client)
+    const { positions, newestStamp, newestAppendMs } = toState(head, EMPTY_CATALOGUE, partitions, new Map())
     return {
       stamp: newestStamp,
       appendMs: newestAppendMs,

@@ -1,6 +1,7 @@
 // Small makers of what stores are fed with, and a whole state as plain data to compare.
 
 import type { Catalogue, Column, ColumnType, Dataset } from '../../src/codec/catalogue.ts'
+import type { GuardedStanding } from '../../src/codec/policy/standing.ts'
 import type { Pointer } from '../../src/codec/record.ts'
 import type { Cell } from '../../src/crdt/cells.ts'
 import type { Mutation, Operation } from '../../src/crdt/mutation.ts'
@@ -188,6 +189,27 @@ export interface BatchShape {
   readonly identity?: LogIdentity
 }
 
+const SIGNER_FORMS = { ed25519: 64, eip191: 40 } as const
+
+/** A signer's key by its rank: those of one scheme are in the order of their ranks. */
+export function signerOf(rank: number, scheme: keyof typeof SIGNER_FORMS = 'ed25519'): string {
+  return `${scheme}:${rank.toString(16).padStart(SIGNER_FORMS[scheme], '0')}`
+}
+
+/** What holds behind some policy. */
+export function standingOf(version: number, more: Partial<GuardedStanding> = {}): GuardedStanding {
+  const rule = { columns: '*', datasets: ['tracks'], operations: ['upsert'], signers: [signerOf(2)] } as const
+  return {
+    type: 'guarded',
+    version,
+    admins: [signerOf(1)],
+    rules: [rule],
+    unsigned: false,
+    isClosed: false,
+    ...more,
+  }
+}
+
 /** A batch of one partition whose counts follow from what is in it. */
 export function batchOf(mutations: readonly Mutation[], shape: BatchShape = {}): Batch {
   const { at = 1n, partition = 0, from = 0n, parked = [], quarantined = [], origins = [] } = shape
@@ -233,13 +255,16 @@ export async function prepare(store: Store, ...datasets: readonly Dataset[]): Pr
   if (result.type !== 'committed') throw new Error(`the definitions were not taken: ${result.type}`)
 }
 
+export type RowsOptions = Parameters<StoreReader['rows']>[2]
+
 export async function rowsOf(
   reader: StoreReader,
   dataset: string,
   selection?: RowSelection,
+  options?: RowsOptions,
 ): Promise<StoredRow[]> {
   const rows: StoredRow[] = []
-  for await (const row of reader.rows(dataset, selection)) rows.push(row)
+  for await (const row of reader.rows(dataset, selection, options)) rows.push(row)
   return rows
 }
 
@@ -253,11 +278,11 @@ export interface WholeState {
   readonly rows: ReadonlyMap<string, readonly PlainRow[]>
 }
 
-/** Everything that a reader can see. */
+/** Everything that a reader can see, and who has signed it. */
 export async function wholeState(reader: StoreReader): Promise<WholeState> {
   const rows = new Map<string, PlainRow[]>()
   for (const name of (await reader.catalogue()).datasets.keys()) {
-    const found = await rowsOf(reader, name)
+    const found = await rowsOf(reader, name, undefined, { signers: true })
     rows.set(
       name,
       found.map((row) => ({ ...row, cells: Object.fromEntries(row.cells) })),

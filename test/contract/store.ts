@@ -2,13 +2,15 @@
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { RowSelection, Store, StoredRow, StoreReader, StoreStatus } from '../../src/store/store.ts'
-import { rowsOf, type WholeState, wholeState } from './store-fixture.ts'
+import { type RowsOptions, rowsOf, type WholeState, wholeState } from './store-fixture.ts'
 import { identityContract } from './store-identity.ts'
 import { mergeContract } from './store-merge.ts'
 import { moveContract } from './store-move.ts'
 import { pageContract } from './store-pages.ts'
 import { parkedContract } from './store-parked.ts'
 import { setAsideContract } from './store-set-aside.ts'
+import { signerContract } from './store-signers.ts'
+import { standingContract } from './store-standings.ts'
 import { stepContract } from './store-steps.ts'
 import { valueContract } from './store-values.ts'
 
@@ -23,7 +25,7 @@ export interface StoreBench {
 export interface StoreSubject {
   store(): Store
   reader(): Promise<StoreReader>
-  rows(dataset: string, selection?: RowSelection): Promise<StoredRow[]>
+  rows(dataset: string, selection?: RowSelection, options?: RowsOptions): Promise<StoredRow[]>
   status(): Promise<StoreStatus>
   whole(): Promise<WholeState>
 }
@@ -47,7 +49,8 @@ export function storeContract(name: string, open: () => Promise<StoreBench>): vo
     const subject: StoreSubject = {
       store: () => bench.store(),
       reader: () => bench.reader(),
-      rows: (dataset, selection) => withReader((reader) => rowsOf(reader, dataset, selection)),
+      rows: (dataset, selection, options) =>
+        withReader((reader) => rowsOf(reader, dataset, selection, options)),
       status: () => withReader((reader) => reader.status()),
       whole: () => withReader(wholeState),
     }
@@ -55,6 +58,8 @@ export function storeContract(name: string, open: () => Promise<StoreBench>): vo
     identityContract(subject)
     moveContract(subject)
     stepContract(subject)
+    standingContract(subject)
+    signerContract(subject)
     mergeContract(subject)
     valueContract(subject)
     parkedContract(subject)

@@ -1,9 +1,14 @@
 // What a store in memory holds: the plainest form of a node's state, the model that the real stores are held against.
 
 import { type Catalogue, type Dataset, EMPTY_CATALOGUE } from '../../codec/catalogue.ts'
+import type { GuardedStanding } from '../../codec/policy/standing.ts'
+import type { Signer } from '../../codec/signing/signer-key.ts'
 import { createFold, type Fold } from '../../crdt/fold.ts'
-import { maxStamp, type Stamp } from '../../crdt/stamp.ts'
+import { maxStamp, type Origin, type Stamp } from '../../crdt/stamp.ts'
 import type { LastRecord, LogIdentity, ParkedMessage, SetAside, StoreState } from '../store.ts'
+
+/** By origin, who has signed. */
+export type MemoryAuthors = Map<Origin, Set<Signer>>
 
 export interface MemoryPartition {
   position: bigint
@@ -43,7 +48,10 @@ export interface MemoryDatabase {
   readonly cures: Map<string, bigint>
   /** By `origin/partition`. */
   readonly origins: Map<string, MemoryOrigin>
+  /** By partition, definitions included. */
+  readonly standings: Map<number, GuardedStanding>
   readonly rows: Fold
+  readonly authors: MemoryAuthors
 }
 
 export function createMemoryDatabase(): MemoryDatabase {
@@ -57,7 +65,9 @@ export function createMemoryDatabase(): MemoryDatabase {
     quarantined: new Map(),
     cures: new Map(),
     origins: new Map(),
+    standings: new Map(),
     rows: createFold(),
+    authors: new Map(),
   }
 }
 
@@ -72,10 +82,10 @@ export function stateOf(database: MemoryDatabase): StoreState {
   }
   return {
     type: 'state',
-    standings: new Map(),
     catalogue: database.catalogue,
     rejudgedTo: database.rejudgedTo,
     positions: new Map(partitions.map(([partition, held]) => [partition, held.position])),
+    standings: new Map([...database.standings].sort(([a], [b]) => a - b)),
     lastRecords: [database.definitions.last, ...partitions.map(([, held]) => held.last)].filter(
       (last) => last !== null,
     ),
@@ -91,7 +101,7 @@ export function moveTo(database: MemoryDatabase, identity: LogIdentity): void {
     name,
     { ...dataset, changedAt: 0n },
   ])
-  for (const part of ['partitions', 'parked', 'quarantined', 'cures', 'origins'] as const)
+  for (const part of ['partitions', 'parked', 'quarantined', 'cures', 'origins', 'standings'] as const)
     database[part].clear()
   database.identity = identity
   database.catalogue = { offset: 0n, datasets: new Map(datasets) }

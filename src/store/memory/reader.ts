@@ -7,6 +7,7 @@ import { type Row, rowExists } from '../../crdt/merge.ts'
 import { keyToText } from '../../crdt/mutation.ts'
 import { compareText } from '../../crdt/value.ts'
 import { compareKeys } from '../key-order.ts'
+import { compareSigners, signersOf } from '../signers.ts'
 import type {
   RowSelection,
   SetAsideFilter,
@@ -21,14 +22,20 @@ export function createMemoryReader(database: MemoryDatabase): StoreReader {
   const { catalogue } = database
   const rows = createFold()
   mergeFold(rows, database.rows)
+  const signersByOrigin = new Map(
+    [...database.authors].map(([origin, signers]) => [origin, [...signers].sort(compareSigners)]),
+  )
   const status = statusOf(database)
   const messages = listSetAside(database)
   return {
     catalogue: async () => catalogue,
-    async *rows(name, selection): AsyncGenerator<StoredRow> {
+    async *rows(name, selection, { signers = false } = {}): AsyncGenerator<StoredRow> {
       const dataset = catalogue.datasets.get(name)
       if (dataset === undefined) throw new Error(`there is no dataset "${name}"`)
-      yield* select(dataset, [...(rows.get(name)?.values() ?? [])], selection)
+      const selected = select(dataset, [...(rows.get(name)?.values() ?? [])], selection)
+      yield* signers
+        ? selected.map((row) => ({ ...row, signers: signersOf(row, signersByOrigin) }))
+        : selected
     },
     setAside(filter) {
       const found = messages.filter((message) => isMeant(message, filter))

@@ -2,7 +2,7 @@
 
 import type { Catalogue } from '../../codec/catalogue.ts'
 import { findCures } from '../../codec/definitions.ts'
-import type { Pointer } from '../../codec/record.ts'
+import { DEFINITIONS, type Pointer } from '../../codec/record.ts'
 import { type Fold, mergeFold } from '../../crdt/fold.ts'
 import { unpackFold } from '../../crdt/packed/fold.ts'
 import { maxStamp } from '../../crdt/stamp.ts'
@@ -11,6 +11,7 @@ import { isSameIdentity, refuseIdentity } from '../identity.ts'
 import { ORIGINS_MAX } from '../limits.ts'
 import { toStorable } from '../set-aside.ts'
 import type {
+  Authorship,
   Batch,
   CommitResult,
   DefinitionStep,
@@ -62,6 +63,7 @@ function commit(database: MemoryDatabase, batch: Batch): CommitResult {
   park(database, batch.parked)
   for (const message of batch.quarantined) database.quarantined.set(placeOf(message), toStorable(message))
   for (const origin of batch.origins) countOrigin(database, origin)
+  keepAuthors(database, batch.authors)
   return COMMITTED
 }
 
@@ -78,6 +80,7 @@ function define(database: MemoryDatabase, step: DefinitionStep): CommitResult {
     }
   }
   database.catalogue = step.catalogue
+  if (step.standing !== null) database.standings.set(DEFINITIONS, step.standing)
   definitions.last = step.last ?? definitions.last
   definitions.taken += BigInt(step.taken)
   definitions.controls += BigInt(step.controls)
@@ -114,6 +117,7 @@ function rejudge(database: MemoryDatabase, rejudgement: Rejudgement): CommitResu
   for (const message of rejudgement.parked) moveToMerged(database, message.partition, -1n)
   park(database, rejudgement.parked)
   mergeFold(database.rows, rows)
+  keepAuthors(database, rejudgement.authors)
   return COMMITTED
 }
 
@@ -141,6 +145,7 @@ function requireSum(step: PartitionStep): void {
 
 function applyStep(database: MemoryDatabase, step: PartitionStep): void {
   const held = database.partitions.get(step.partition)
+  if (step.standing !== null) database.standings.set(step.partition, step.standing)
   database.partitions.set(step.partition, {
     position: step.next,
     last: step.last ?? held?.last ?? null,
@@ -152,6 +157,13 @@ function applyStep(database: MemoryDatabase, step: PartitionStep): void {
     newestStamp: maxStamp(held?.newestStamp ?? null, step.newestStamp),
     newestAppendMs: maxOf(held?.newestAppendMs ?? null, step.newestAppendMs),
   })
+}
+
+function keepAuthors(database: MemoryDatabase, authors: readonly Authorship[]): void {
+  for (const { origin, signer } of authors) {
+    const signers = database.authors.get(origin) ?? new Set()
+    database.authors.set(origin, signers.add(signer))
+  }
 }
 
 function park(database: MemoryDatabase, messages: readonly ParkedMessage[]): void {

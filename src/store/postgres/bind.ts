@@ -38,7 +38,7 @@ async function forgetLog(client: PoolClient): Promise<void> {
     (stamp, { newestStamp }) => maxStamp(stamp, newestStamp),
     null,
   )
-  for (const table of ['positions', 'parked', 'quarantined', 'cures', 'origins']) {
+  for (const table of ['positions', 'parked', 'quarantined', 'cures', 'origins', 'standings']) {
     await client.query(`delete from spindexer.${table}`)
   }
   if (newest !== null) await client.query(KEEP_NEWEST, [newest])

@@ -14,6 +14,16 @@ export async function* readCursor(
   sql: string,
   parameters: readonly (string | number | null)[] = [],
 ): AsyncGenerator<(string | null)[]> {
+  for await (const rows of readPages(client, name, sql, parameters)) for (const texts of rows) yield texts
+}
+
+/** The same some rows at a time, never none. */
+export async function* readPages(
+  client: PoolClient,
+  name: string,
+  sql: string,
+  parameters: readonly (string | number | null)[],
+): AsyncGenerator<readonly (string | null)[][]> {
   await client.query(`declare ${name} no scroll cursor for ${sql}`, [...parameters])
   try {
     for (let count = FETCH_ROWS_FIRST; ; ) {
@@ -23,10 +33,8 @@ export async function* readCursor(
       })
       if (rows.length === 0) return
       let bytes = 0
-      for (const texts of rows) {
-        for (const text of texts) bytes += text?.length ?? 0
-        yield texts
-      }
+      for (const texts of rows) for (const text of texts) bytes += text?.length ?? 0
+      yield rows
       const wanted = Math.floor((FETCH_BYTES * rows.length) / Math.max(1, bytes))
       count = Math.min(FETCH_ROWS_MAX, Math.max(1, wanted))
     }

@@ -4,11 +4,13 @@ import type { PoolClient } from 'pg'
 import type { Catalogue, Dataset } from '../../codec/catalogue.ts'
 import { datasetToJson } from '../../codec/catalogue-json.ts'
 import { findCures } from '../../codec/definitions.ts'
+import { DEFINITIONS } from '../../codec/record.ts'
 import { compareText } from '../../crdt/value.ts'
 import { codeOf } from '../../postgres/errors.ts'
 import { exchange } from '../../postgres/exchange.ts'
 import type { DefinitionStep } from '../store.ts'
 import { READER_ROLE } from './names.ts'
+import { keepStandings } from './sql/keep-standings.ts'
 import { keepCures } from './sql/pending-parked.ts'
 import { quarantine } from './sql/quarantine.ts'
 import { addColumnsSql, createTableSql, viewOf, viewQuery } from './tables.ts'
@@ -49,6 +51,9 @@ export async function takeDefinitions(
   )
   await keepCures(client, cures, step.catalogue.offset)
   if (step.refused.length > 0) await exchange(client, [quarantine(step.refused)])
+  if (step.standing !== null) {
+    await exchange(client, [keepStandings(new Map([[DEFINITIONS, step.standing]]))])
+  }
   await moveDefinitions(client, step)
 }
 

@@ -2,12 +2,15 @@
 
 import type { Pool, PoolClient } from 'pg'
 import type { Column, Dataset } from '../../codec/catalogue.ts'
+import type { FoldedRow } from '../../crdt/fold.ts'
 import { begin, READ_SNAPSHOT, settings } from '../../postgres/pool.ts'
-import type { RowSelection, StoreReader, StoreRefusal } from '../store.ts'
-import { readCursor } from './cursor.ts'
+import { originsOf, signersOf } from '../signers.ts'
+import type { RowSelection, StoredRow, StoreReader, StoreRefusal } from '../store.ts'
+import { readPages } from './cursor.ts'
 import { keyColumnOf, tableOf } from './names.ts'
 import { decodeRow, keyParameters, selectByKeySql, selectList } from './rows.ts'
 import { pageSql } from './sql/page.ts'
+import { hasAuthors, readSigners } from './sql/read-signers.ts'
 import { countSetAside, listSetAside } from './sql/set-aside.ts'
 import { type CatalogueCache, createCatalogueCache, readHead } from './state.ts'
 import { readStatus } from './status.ts'
@@ -49,13 +52,18 @@ function openReader(client: PoolClient, catalogues: CatalogueCache): StoreReader
   let cursors = 0
   return {
     catalogue,
-    async *rows(name, selection) {
+    async *rows(name, selection, { signers = false } = {}) {
       const dataset = (await catalogue()).datasets.get(name)
       if (dataset === undefined) throw new Error(`there is no dataset "${name}"`)
       const columns = [...dataset.columns.values()]
       const [sql, parameters] = selectRowsSql(dataset, columns, selection)
-      const rows = readCursor(client, `rows_${++cursors}`, sql, parameters)
-      for await (const texts of rows) yield decodeRow(dataset, columns, texts)
+      const pages = readPages(client, `rows_${++cursors}`, sql, parameters)
+      const decode = (texts: readonly (string | null)[]) => decodeRow(dataset, columns, texts)
+      const sign = signers ? await createSigning(client) : null
+      for await (const page of pages) {
+        if (sign !== null) yield* sign(page.map(decode))
+        else for (const texts of page) yield decode(texts)
+      }
     },
     setAside: (filter) => ({
       counts: () => countSetAside(client, filter),
@@ -69,6 +77,18 @@ function openReader(client: PoolClient, catalogues: CatalogueCache): StoreReader
       )
       client.release(isBroken)
     },
+  }
+}
+
+/** Puts beside each row of some who has signed what it is made of. In an open log nothing is looked for. */
+async function createSigning(
+  client: PoolClient,
+): Promise<(rows: readonly FoldedRow[]) => AsyncGenerator<StoredRow>> {
+  const isOpen = !(await hasAuthors(client))
+  return async function* (rows) {
+    const origins = new Set(isOpen ? [] : rows.flatMap((row) => [...originsOf(row)]))
+    const known = origins.size === 0 ? new Map() : await readSigners(client, origins)
+    for (const row of rows) yield { ...row, signers: signersOf(row, known) }
   }
 }
 

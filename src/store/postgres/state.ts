@@ -112,14 +112,19 @@ export async function readPositions(client: PoolClient): Promise<Position[]> {
   }))
 }
 
-export function toState(head: Head, catalogue: Catalogue, positions: readonly Position[]): StoreState {
+export function toState(
+  head: Head,
+  catalogue: Catalogue,
+  positions: readonly Position[],
+  standings: StoreState['standings'],
+): StoreState {
   const appendTimes = positions.map(({ newestAppendMs }) => newestAppendMs)
   return {
     type: 'state',
-    standings: new Map(),
     catalogue,
     rejudgedTo: head.rejudgedTo,
     positions: new Map(positions.map(({ partition, position }) => [partition, position])),
+    standings,
     lastRecords: [head.last, ...positions.map(({ last }) => last)].filter((last) => last !== null),
     newestStamp: positions.reduce<Stamp | null>(
       (newest, { newestStamp }) => maxStamp(newest, newestStamp),

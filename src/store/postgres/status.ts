@@ -5,6 +5,7 @@ import type { Catalogue } from '../../codec/catalogue.ts'
 import { compareText } from '../../crdt/value.ts'
 import type { StoreStatus } from '../store.ts'
 import { tableOf } from './names.ts'
+import { readStandings } from './sql/read-standings.ts'
 import { countSetAside } from './sql/set-aside.ts'
 import { readHead, readPositions, toState } from './state.ts'
 import { completeSql, EXISTS } from './tables.ts'
@@ -14,7 +15,7 @@ export async function readStatus(client: PoolClient, catalogue: Catalogue): Prom
   const positions = await readPositions(client)
   return {
     identity: head.identity,
-    state: head.identity === null ? null : toState(head, catalogue, positions),
+    state: head.identity === null ? null : toState(head, catalogue, positions, await readStandings(client)),
     definitions: { taken: head.taken, refused: head.refused, controls: head.controls },
     counts: positions.map(({ partition, position, consumed, merged, parked, quarantined, controls }) => ({
       partition,

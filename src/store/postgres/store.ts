@@ -1,18 +1,21 @@
 // The store in Postgres: one transaction a step, fenced by positions, definitions and the log's identity.
 
 import type { Pool, PoolClient } from 'pg'
+import type { GuardedStanding } from '../../codec/policy/standing.ts'
 import type { Pointer } from '../../codec/record.ts'
 import type { PackedFold } from '../../crdt/packed/fold.ts'
 import { isDataError, isLockTimeout } from '../../postgres/errors.ts'
-import { createBundle } from '../../postgres/exchange.ts'
+import { type Bundle, createBundle } from '../../postgres/exchange.ts'
 import { inTransaction, READ_SNAPSHOT, settings, WRITE } from '../../postgres/pool.ts'
 import { isNameLost } from '../../postgres/prepared.ts'
 import { isSameIdentity, refuseIdentity } from '../identity.ts'
 import type {
+  Authorship,
   Batch,
   CommitResult,
   DefinitionStep,
   LogIdentity,
+  PartitionStep,
   PendingMessage,
   Rejected,
   Rejudgement,
@@ -26,11 +29,14 @@ import { findRejected } from './blame.ts'
 import { setLockTimeout, takeDefinitions } from './define.ts'
 import { isKeyTaken } from './errors.ts'
 import { countOrigins } from './sql/count-origins.ts'
+import { keepAuthors } from './sql/keep-authors.ts'
+import { keepStandings } from './sql/keep-standings.ts'
 import { describeHolders, lockHolders } from './sql/lock-holders.ts'
 import { movePositions } from './sql/move-positions.ts'
 import { park } from './sql/park.ts'
 import { compareCures, endCure, markRejudged, pendingParked, readCures } from './sql/pending-parked.ts'
 import { quarantine } from './sql/quarantine.ts'
+import { readStandings } from './sql/read-standings.ts'
 import { holdPositions, recountParked } from './sql/recount-parked.ts'
 import { takeParked } from './sql/take-parked.ts'
 import {
@@ -158,7 +164,8 @@ async function readState(
   const other = refuseIdentity(head.identity, identity)
   if (other !== null) return other
   if (!isSameIdentity(head.identity, identity)) return 'unbound'
-  return toState(head, await catalogues.read(client, head), await readPositions(client))
+  const catalogue = await catalogues.read(client, head)
+  return toState(head, catalogue, await readPositions(client), await readStandings(client))
 }
 
 async function commit(
@@ -169,7 +176,8 @@ async function commit(
 ): Promise<CommitResult> {
   const stale = findStale(head, batch.identity, batch.catalogueOffset)
   if (stale !== null) return stale
-  const { steps, parked, quarantined, origins } = batch
+  const { steps, parked, quarantined, origins, authors } = batch
+
   const catalogue = await catalogues.read(client, head)
   const bundle = createBundle(client)
   let isMoved = (steps.length === 0 ? true : null) as boolean | null
@@ -180,15 +188,34 @@ async function commit(
       }
       await bundle.add(movePositions(steps, onMoved))
     }
+    const standings = standingsOf(steps)
+    if (standings.size > 0) await bundle.add(keepStandings(standings))
     if (parked.length > 0) await bundle.add(park(parked, head.offset))
     if (quarantined.length > 0) await bundle.add(quarantine(quarantined))
     if (origins.length > 0) await bundle.add(countOrigins(origins))
     await applyFold(client, bundle, catalogue, batch.rows, () => isMoved === false)
+    if (authors.length > 0 && isMoved !== false) await writeAuthors(bundle, authors)
   } catch (error) {
     // Where another worker was first, it has written the same pointers too, which is what fails then.
     if (isMoved !== false) throw error
   }
   return isMoved === false ? { type: 'stale', what: 'positions' } : COMMITTED
+}
+
+/** What holds from now on, where the batch has changed it. */
+function standingsOf(steps: readonly PartitionStep[]): ReadonlyMap<number, GuardedStanding> {
+  const standings = new Map<number, GuardedStanding>()
+  for (const { partition, standing } of steps) if (standing !== null) standings.set(partition, standing)
+  return standings
+}
+
+/**
+ * Behind the rows, because another worker that brings one of the same authors for the first time waits from here to the
+ * end: a session's first messages go to all partitions at once.
+ */
+async function writeAuthors(bundle: Bundle, authors: readonly Authorship[]): Promise<void> {
+  await keepAuthors(bundle, authors)
+  await bundle.settle()
 }
 
 async function define(pool: Pool, catalogues: CatalogueCache, step: DefinitionStep): Promise<CommitResult> {
@@ -252,7 +279,7 @@ async function rejudge(
   catalogues: CatalogueCache,
   rejudgement: Rejudgement,
 ): Promise<CommitResult> {
-  const { identity, catalogueOffset, taken, rows, parked } = rejudgement
+  const { identity, catalogueOffset, taken, rows, parked, authors } = rejudgement
   const stale = findStale(head, identity, catalogueOffset)
   if (stale !== null) return stale
   await holdPositions(
@@ -267,6 +294,7 @@ async function rejudge(
   const bundle = createBundle(client)
   if (parked.length > 0) await bundle.add(park(parked, head.offset))
   await applyFold(client, bundle, await catalogues.read(client, head), rows)
+  if (authors.length > 0) await writeAuthors(bundle, authors)
   return COMMITTED
 }
 

@@ -5,9 +5,10 @@ import type { StoreRefusal } from '../store.ts'
 import { sql as bookkeeping } from './migrations/0001-bookkeeping.ts'
 import { sql as cures } from './migrations/0002-cures.ts'
 import { sql as impliedStamps } from './migrations/0003-implied-stamps.ts'
+import { sql as signatures } from './migrations/0004-signatures.ts'
 
 /** Numbered from 1 in this order. Never changed once released, only added to. */
-export const MIGRATIONS: readonly string[] = [bookkeeping, cures, impliedStamps]
+export const MIGRATIONS: readonly string[] = [bookkeeping, cures, impliedStamps, signatures]
 
 /** The newest migration in the database; 0 when it has none. */
 export async function readVersion(client: PoolClient): Promise<number> {
