@@ -14,6 +14,9 @@ import { addLogCopyCommand } from './commands/log-copy.ts'
 import { addLogCreateCommand } from './commands/log-create.ts'
 import { addMigrateCommand } from './commands/migrate.ts'
 import { addNodeResetIdCommand } from './commands/node-reset-id.ts'
+import { addPolicyApplyCommand } from './commands/policy-apply.ts'
+import { addPolicyCheckCommand } from './commands/policy-check.ts'
+import { addPolicyShowCommand } from './commands/policy-show.ts'
 import { addPublishCommand } from './commands/publish.ts'
 import { addQuarantineListCommand } from './commands/quarantine-list.ts'
 import { addQuarantineShowCommand } from './commands/quarantine-show.ts'
@@ -49,6 +52,13 @@ export function buildProgram(io: Io): Command {
   addDatasetsApplyCommand(datasets, io)
   addDatasetsListCommand(datasets, io)
   addDatasetsShowCommand(datasets, io)
+  const policy = program
+    .command('policy')
+    .description('who may write, where the log is guarded')
+    .helpCommand(false)
+  addPolicyApplyCommand(policy, io)
+  addPolicyShowCommand(policy, io)
+  addPolicyCheckCommand(policy, io)
   addPublishCommand(program, io)
   addImportCommand(program, io)
   addRunCommand(program, io)

@@ -1,5 +1,6 @@
 // The command line from outside: help that teaches, wrong usage with exit 2, settings and where they come from.
 
+import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -31,6 +32,9 @@ const COMMANDS = [
   'datasets apply',
   'datasets list',
   'datasets show',
+  'policy apply',
+  'policy show',
+  'policy check',
   'publish',
   'import',
   'run',
@@ -44,6 +48,13 @@ const COMMANDS = [
   'node reset-id',
   'config',
 ]
+const SIGNER = 'eip191:00112233445566778899aabbccddeeff00112233'
+const POLICY = JSON.stringify({ admins: [SIGNER] })
+function policyFile(text: string): string {
+  const path = join(dir, `${createHash('sha256').update(text).digest('hex')}.json`)
+  writeFileSync(path, text)
+  return path
+}
 /** Nothing listens on the ports below 1024 that nobody has assigned. */
 const NOWHERE = { log: 'kafka://127.0.0.1:4/log', database: 'postgres://ada:hush%40@127.0.0.1:4/none' }
 
@@ -70,7 +81,7 @@ describe('help', () => {
   it('of the whole names every command and nothing that is not there', async () => {
     const { stdout } = await runCli(['--help'])
     for (const command of COMMANDS) expect(stdout).toContain(command.split(' ')[0])
-    expect(stdout).not.toMatch(/rebuild|verify(?!-full)|policy/)
+    expect(stdout).not.toMatch(/rebuild|verify(?!-full)/)
     expect((await runCli(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
   })
 })
@@ -160,6 +171,27 @@ describe('wrong usage', () => {
     [['quarantine', 'show', '0', '1'], /SPINDEXER_LOG is not set/, { DATABASE_URL: NOWHERE.database }],
     [['quarantine', 'show', '0', '-1'], /an offset: a whole number/, { SPINDEXER_LOG: NOWHERE.log }],
     [['quarantine', 'show', '-2', '1'], /number of a partition, from 0, or definitions/],
+    [['policy', 'apply', 'nowhere'], /there is no nowhere/, NOWHERE_ENV],
+    [['policy', 'apply', policyFile('[]')], /should be an object, not an array/, NOWHERE_ENV],
+    [
+      ['policy', 'apply', policyFile('{"admin":[],"rules":[{}]}')],
+      /is no policy:\n {2}- admin is unknown \(did you mean admins\?\)[\s\S]*rule 1: signers is missing/,
+      NOWHERE_ENV,
+    ],
+    [['policy', 'apply', policyFile(POLICY)], /no key is set: a policy is signed by an admin/, NOWHERE_ENV],
+    [
+      ['policy', 'apply', policyFile(POLICY.replace(SIGNER, `ed25519:${'0'.repeat(64)}`))],
+      /nobody can sign as an admin: ed25519:0+ is no Ed25519 key/,
+      NOWHERE_ENV,
+    ],
+    [['policy', 'check', policyFile(POLICY)], /there is no message to check/, NOWHERE_ENV],
+    [['policy', 'check', '--current', 'a', 'b'], /--current takes the place of the policy file/, NOWHERE_ENV],
+    [['policy', 'check', policyFile(POLICY), 'nowhere'], /there is no file nowhere/, NOWHERE_ENV],
+    [
+      ['policy', 'check', '--current', '-', '--signer', 'me'],
+      /--signer is not the name of a signer/,
+      NOWHERE_ENV,
+    ],
     [['datasets', 'apply', 'nowhere'], /there is no nowhere/, { SPINDEXER_LOG: NOWHERE.log }],
     ...secured([
       [/is "scram", which is not known[\s\S]*plain, scram-sha-256, scram-sha-512/, { MECHANISM: 'scram' }],
