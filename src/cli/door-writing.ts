@@ -1,8 +1,9 @@
 // The writing half of the HTTP door: the log looked at, sessions opened, what the log says put into words.
 
-import type { LogTrouble } from '../http/mutations/ports.ts'
+import type { LogTrouble } from '../http/posting/ports.ts'
 import { checkLog, type LogGenesis } from '../log/check.ts'
 import type { Log } from '../log/log.ts'
+import { createRelay, type Relay } from '../writer/relay.ts'
 import { createWriting, type Writing } from '../writer/writing.ts'
 import { type Database, isLogClosed, isTransient, type OpenedLog } from './compose.ts'
 import type { Context } from './context.ts'
@@ -19,16 +20,20 @@ export interface DoorWritingOptions {
   readonly waitMs: number
 }
 
+/** Two ways into the log: changes that this process stamps, and records that others have made. */
+export interface DoorWriting {
+  readonly writing: Writing
+  readonly relay: Relay
+  close(): void
+}
+
 export function createDoorWriting(
   context: Context,
   { opened, database, inspect, waitMs }: DoorWritingOptions,
-): Writing {
+): DoorWriting {
   const { log, subject } = opened
-  return createWriting({
-    log,
-    waitMs,
-    nowNs,
-    inspect,
+  const writing = createWriting({
+    ...{ log, waitMs, nowNs, inspect },
     openSession: (genesis) =>
       openSession(context, {
         log,
@@ -38,6 +43,15 @@ export function createDoorWriting(
         readNewest: () => database.look(genesis),
       }),
   })
+  const relay = createRelay({ log, waitMs, genesis: writing.genesis, onDoubt: writing.doubt })
+  return {
+    writing,
+    relay,
+    close() {
+      relay.close()
+      writing.close()
+    },
+  }
 }
 
 /** Looks at the log, which has to be the one that it was at first, or a copy of it. */

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import { createApplied } from '../http/applied.ts'
 import { createMetrics } from '../http/metrics.ts'
 import { createProgress } from '../http/progress.ts'
+import { createProve } from '../http/records/prove.ts'
 import { addRoutes } from '../http/routes.ts'
 import { createDoor } from '../http/server.ts'
 import { createSnapshots, type WithSnapshot } from '../http/snapshots.ts'
@@ -63,7 +64,8 @@ export async function openDoor(context: Context, config: DoorConfig, opened: Ope
   })
   const applied = createApplied({ look: (identity) => database.look(identity) })
   const inspect = createInspect(log)
-  const writing = createDoorWriting(context, { opened, database, inspect, waitMs: config.limits.appendMs })
+  const writers = createDoorWriting(context, { opened, database, inspect, waitMs: config.limits.appendMs })
+  const { writing, relay } = writers
   const app = await createDoor({
     ...config,
     version: PACKAGE.version,
@@ -75,7 +77,7 @@ export async function openDoor(context: Context, config: DoorConfig, opened: Ope
   const { limits } = config
   addRoutes(app, {
     ...{ withSnapshot, lookAtLog, progress, watermarks, metrics },
-    ...{ log, inspectLog: inspect, writing, applied, explainLog, limits },
+    ...{ log, inspectLog: inspect, writing, relay, prove: createProve(), applied, explainLog, limits },
   })
 
   let closing: Promise<void> | null = null
@@ -85,7 +87,7 @@ export async function openDoor(context: Context, config: DoorConfig, opened: Ope
   }
   const close = async (): Promise<void> => {
     await stopServing()
-    writing.close()
+    writers.close()
     await database.close()
   }
   try {

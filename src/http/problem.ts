@@ -8,6 +8,7 @@ const KINDS = {
   'invalid-parameter': [400, 'A parameter is not valid'],
   unauthorized: [401, 'A token is needed'],
   forbidden: [403, 'The token does not allow this'],
+  'not-allowed': [403, 'The policy of the log does not allow this'],
   'not-found': [404, 'There is nothing here'],
   'unknown-dataset': [404, 'There is no such dataset'],
   'unknown-row': [404, 'There is no such row'],
@@ -17,6 +18,8 @@ const KINDS = {
   'log-closed': [409, 'The log takes no more mutations'],
   'position-gone': [410, 'The position is of another log'],
   'invalid-mutation': [422, 'A mutation is not valid'],
+  'invalid-record': [422, 'A record is not valid'],
+  'bad-signature': [422, 'A signature proves nothing'],
   'contradicting-mutations': [422, 'Two mutations contradict each other'],
   'not-acceptable': [406, 'The answer has no such form'],
   timeout: [408, 'The request took too long'],
@@ -45,6 +48,8 @@ export interface WrongPlace {
   readonly at: string
   /** Of JSON lines: from 1. */
   readonly line?: number
+  /** Of a record: the reason for which every node would set it aside. */
+  readonly reason?: string
   readonly detail: string
 }
 
@@ -101,6 +106,7 @@ const PLACE_SCHEMA = {
     in: { enum: ['body', 'path', 'query', 'header'] },
     at: { type: 'string', description: 'the name of a parameter or header; of a body a JSON pointer' },
     line: { type: 'integer', description: 'of JSON lines, from 1' },
+    reason: { type: 'string', description: 'of a record: why every node would set it aside, in a word' },
     detail: { type: 'string' },
   },
 } as const

@@ -56,7 +56,7 @@ export function sendSource(source: Source, options: SendOptions): Promise<SendRe
   return sendEntries(source, {
     ...options,
     bytesOf: boundMutation,
-    refuse: (entry) => refuseChange(entry, options),
+    refuse: (entry) => refuseChange(entry, options.latestNs(), options.ties),
   })
 }
 
@@ -98,9 +98,9 @@ export async function sendEntries<C>(source: Source<C>, options: SendEntriesOpti
   }
 }
 
-/** A contradiction is never skipped: either choice would be arbitrary. */
-function refuseChange(entry: Entry, { latestNs, ties }: SendOptions): EntryFault | null {
-  const fault = faultOf(entry, latestNs())
+/** Why a change is not sent, or null. A contradiction is never skipped: either choice would be arbitrary. */
+export function refuseChange(entry: Entry, latestNs: bigint, ties: TieCheck | null): EntryFault | null {
+  const fault = faultOf(entry, latestNs)
   if (fault !== null) return { what: fault, canBeSkipped: true }
   const tie = entry.type === 'change' ? (ties?.see(entry.change, entry.line) ?? null) : null
   return tie === null ? null : { what: describeTie(tie), canBeSkipped: false }

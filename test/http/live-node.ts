@@ -19,7 +19,7 @@ import { waitFor } from '../support/wait.ts'
 import { makeTestLog, TRACKS } from '../writer/support.ts'
 import { portsOf } from './memory-node.ts'
 import { openTestDoor, type TestDoor } from './support.ts'
-import { createTestWriting, defineIn, explainTestLog, inspectTestLog } from './writing.ts'
+import { createTestRelay, createTestWriting, defineIn, explainTestLog, inspectTestLog } from './writing.ts'
 
 export interface LiveOptions {
   readonly partitions?: number
@@ -67,13 +67,14 @@ export async function openLive(options: LiveOptions = {}): Promise<LiveNode> {
   const doorLog = options.doorLog?.(log) ?? log
   const limits = { ...LIMITS, ...options.limits }
   const writing = createTestWriting(doorLog, limits.appendMs, options.now)
+  const relay = createTestRelay(doorLog, writing, limits.appendMs)
   const ports: DoorPorts = {
     ...portsOf({
       store: () => createMemoryStore(database),
       reader: async () => createMemoryReader(database),
     }),
     ...{ log: doorLog, inspectLog: () => inspectTestLog(doorLog) },
-    ...{ writing, applied, explainLog: explainTestLog, limits },
+    ...{ writing, relay, applied, explainLog: explainTestLog, limits },
     ...(options.ringBytes === undefined ? {} : { ringBytes: options.ringBytes }),
     ...(options.beatMs === undefined ? {} : { beatMs: options.beatMs }),
   }
@@ -98,6 +99,7 @@ export async function openLive(options: LiveOptions = {}): Promise<LiveNode> {
   const door = await openTestDoor({ addRoutes: (app: FastifyInstance) => addRoutes(app, ports), limits })
   onTestFinished(async () => {
     stop.abort()
+    relay.close()
     writing.close()
     await Promise.all(workers)
   })

@@ -5,10 +5,13 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { createApplied } from '../../src/http/applied.ts'
 import { LIMITS } from '../../src/http/limits.ts'
 import { addMutationsRoutes } from '../../src/http/mutations/routes.ts'
+import { createPosting } from '../../src/http/posting/routes.ts'
+import { createProve } from '../../src/http/records/prove.ts'
+import { addRecordsRoutes } from '../../src/http/records/routes.ts'
 import { createDoor } from '../../src/http/server.ts'
 import type { Log } from '../../src/log/log.ts'
 import { createTestLog, TRACKS } from '../writer/support.ts'
-import { createTestWriting, defineIn, explainTestLog } from './writing.ts'
+import { createTestRelay, createTestWriting, defineIn, explainTestLog } from './writing.ts'
 
 const held = await createTestLog(() => BigInt(Date.now()))
 await defineIn(held, TRACKS)
@@ -25,11 +28,19 @@ const app = await createDoor({
   ...{ isLoopback: true, allowedHosts: [], tls: null, tokens: { read: [], write: [] } },
   ...{ limits: LIMITS, version: '0.0.0', onBug: (error: unknown) => console.error(error) },
 })
-addMutationsRoutes(app, {
-  writing: createTestWriting(log, 30_000),
+const writing = createTestWriting(log, 30_000)
+const ports = {
+  writing,
   applied: createApplied({ look: async () => null }),
   explainLog: explainTestLog,
   limits: LIMITS,
+}
+const addPosting = createPosting(app, ports)
+addMutationsRoutes(addPosting, ports)
+addRecordsRoutes(addPosting, {
+  writing,
+  relay: createTestRelay(log, writing, 30_000),
+  prove: createProve(),
 })
 await app.listen({ host: '127.0.0.1', port: 0 })
 console.log((app.server.address() as { port: number }).port)

@@ -4,6 +4,7 @@ import { createApplied } from '../../src/http/applied.ts'
 import { LIMITS } from '../../src/http/limits.ts'
 import { createMetrics } from '../../src/http/metrics.ts'
 import { createProgress } from '../../src/http/progress.ts'
+import { createProve } from '../../src/http/records/prove.ts'
 import type { DoorPorts } from '../../src/http/routes.ts'
 import { createSnapshots } from '../../src/http/snapshots.ts'
 import { createWatermarks } from '../../src/http/watermarks.ts'
@@ -15,7 +16,7 @@ import { createMemoryStore } from '../../src/store/memory/store.ts'
 import type { Store, StoreReader } from '../../src/store/store.ts'
 import { batchOf, datasetOf, mutationOf, prepare } from '../contract/store-fixture.ts'
 import { makeTestLog, TRACKS } from '../writer/support.ts'
-import { createTestWriting, defineIn, explainTestLog, inspectTestLog } from './writing.ts'
+import { createTestRelay, createTestWriting, defineIn, explainTestLog, inspectTestLog } from './writing.ts'
 
 export interface TestStore {
   store(): Store
@@ -50,6 +51,7 @@ export function portsOf(store: TestStore): DoorPorts {
     warnings: [],
   }
   const log = createLateLog()
+  const writing = createTestWriting(log, 5_000)
   const now = () => performance.now()
   const lookAtLog = async () => ({ type: 'seen', description }) as const
   const watermarks = createWatermarks({ lookAtLog, now, maxAgeMs: 0, waitMs: 1_000 })
@@ -67,7 +69,9 @@ export function portsOf(store: TestStore): DoorPorts {
     metrics: createMetrics({ version: '0.0.0', progress, watermarks }),
     log,
     inspectLog: () => inspectTestLog(log),
-    writing: createTestWriting(log, 5_000),
+    writing,
+    relay: createTestRelay(log, writing, 5_000),
+    prove: createProve(),
     applied: createApplied({ look: async () => null }),
     explainLog: explainTestLog,
     limits: LIMITS,

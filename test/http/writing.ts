@@ -1,10 +1,11 @@
 // The writing half of a door for tests: a log that is defined in, and sessions on it.
 
 import { type Json, plainToJson } from '../../src/codec/json.ts'
-import type { LogTrouble, MutationsPorts } from '../../src/http/mutations/ports.ts'
+import type { LogTrouble, PostingPorts } from '../../src/http/posting/ports.ts'
 import { checkLog, type LogGenesis } from '../../src/log/check.ts'
 import type { Log } from '../../src/log/log.ts'
 import { appendDefinitions, planDefinitions, readDefinitions } from '../../src/writer/definitions.ts'
+import { createRelay, type Relay } from '../../src/writer/relay.ts'
 import { createWriting, type Writing } from '../../src/writer/writing.ts'
 import { createTestSession, MAX_CLOCK_AHEAD_MS } from '../writer/support.ts'
 
@@ -50,13 +51,17 @@ export function createTestWriting(log: Log, waitMs: number, now: () => number = 
   })
 }
 
+export function createTestRelay(log: Log, { genesis, doubt }: Writing, waitMs: number): Relay {
+  return createRelay({ log, genesis, onDoubt: doubt, waitMs })
+}
+
 export async function inspectTestLog(log: Log): Promise<LogGenesis> {
   const checked = checkLog(await log.describe())
   if (checked.type === 'refused') throw new Error(checked.problems[0]!.what)
   return checked.genesis
 }
 
-export const explainTestLog: MutationsPorts['explainLog'] = (error): LogTrouble => {
+export const explainTestLog: PostingPorts['explainLog'] = (error): LogTrouble => {
   const detail = (error as Error).message
   return { kind: detail.includes('closed for ever') ? 'log-closed' : 'log-away', detail }
 }

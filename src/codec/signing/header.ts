@@ -16,6 +16,13 @@ const SCHEMES: readonly (Scheme | undefined)[] = [undefined, 'ed25519', 'eip191'
 /** Ed25519: R and S (RFC 8032). EIP-191: r, s and v, which is 27 or 28. */
 export const SIGNATURE_BYTES: Readonly<Record<Scheme, number>> = { ed25519: 64, eip191: 65 }
 const COUNT_BYTES = 4
+/** Of a header: no scheme and no place in a tree takes more. */
+export const SIGNATURE_BYTES_MAX =
+  1 +
+  Math.max(...Object.values(KEY_BYTES)) +
+  Math.max(...Object.values(SIGNATURE_BYTES)) +
+  2 * COUNT_BYTES +
+  pathLength(0, LEAVES_MAX) * DIGEST_BYTES
 
 /**
  * One byte for the scheme (1 Ed25519, 2 EIP-191), the signer's key or address, the signature, then as 32 bits

@@ -1,10 +1,6 @@
 // What OpenAPI says of posting mutations.
 
-import { JSON_LINES_TYPE, JSON_TYPE } from '../body.ts'
-import { problemResponses } from '../problem.ts'
-
-export const TIMEOUT_DEFAULT_S = 30
-const TIMEOUT_MAX_S = 300
+import { describePosting } from '../posting/schema.ts'
 
 const MUTATION = {
   type: 'object',
@@ -28,101 +24,16 @@ const MUTATION = {
   additionalProperties: false,
 } as const
 
-const EXAMPLE = { dataset: 'tracks', operation: 'upsert', data: { id: 't1', title: 'Blue', plays: 7 } }
-
-export const MUTATIONS_BODY = {
-  required: true,
-  description:
-    'JSON is checked whole, and nothing is written when anything is wrong with it. JSON lines are written as they come, and end at the first that is not valid.',
-  content: {
-    [JSON_TYPE]: { schema: { oneOf: [MUTATION, { type: 'array', items: MUTATION }] }, example: EXAMPLE },
-    [JSON_LINES_TYPE]: { schema: { type: 'string', description: 'a mutation a line' } },
-  },
-} as const
-
-const ID = {
-  type: 'object',
-  required: ['stamp', 'partition', 'offset'],
-  properties: {
-    line: { type: 'integer', description: 'of JSON lines: from 1' },
-    stamp: { type: 'string', pattern: '^[0-9a-f]{32}$' },
-    partition: { type: 'integer', minimum: 0 },
-    offset: { type: 'integer', minimum: 0 },
-  },
-} as const
-
-const ANSWER = {
-  type: 'object',
-  required: ['durable', 'ids'],
-  properties: {
-    durable: { type: 'integer', minimum: 0 },
-    ids: {
-      type: ['array', 'null'],
-      items: ID,
-      description:
-        'in the order of the body: what names each mutation for ever. null of JSON lines, when there are more than 10,000',
-    },
-    skipped: { type: 'integer', description: 'lines that were left out' },
-    where: {
-      type: 'array',
-      items: { type: 'object' },
-      description: 'why lines were left out, the first 100',
-    },
-    applied: { type: 'boolean', description: 'with wait=applied: whether this node shows them' },
-    note: { type: 'string' },
-  },
-} as const
-
-const LINES = {
-  type: 'string',
-  description:
-    'an id a line, each as soon as it is durable, in no certain order; last of all a line with durable, skipped, applied where it was asked for, and problem: null, or why it ended early',
-} as const
-
-const content = (schema: object) => ({
-  [JSON_TYPE]: { schema },
-  [JSON_LINES_TYPE]: { schema: LINES },
-})
-
-export const MUTATIONS_SCHEMA = {
+export const MUTATIONS = describePosting({
   operationId: 'postMutations',
   summary: 'Write mutations to the log',
   description:
-    'Answers when all are durable in the log, from which every node takes them; with wait=applied when this node shows them: whoever reads a row here afterwards sees them, or something newer.',
-  tags: ['mutations'],
-  querystring: {
-    type: 'object',
-    additionalProperties: false,
-    properties: {
-      wait: { type: 'string', enum: ['applied'] },
-      timeout: {
-        type: 'integer',
-        minimum: 1,
-        maximum: TIMEOUT_MAX_S,
-        default: TIMEOUT_DEFAULT_S,
-        description: 'seconds that wait=applied waits',
-      },
-      'skip-invalid': {
-        type: 'boolean',
-        default: false,
-        description: 'of JSON lines: leave out those that are not valid',
-      },
-    },
-  },
-  response: {
-    200: { description: 'All are durable', content: content(ANSWER) },
-    202: {
-      description: 'All are durable, and this node does not show them yet',
-      content: { [JSON_TYPE]: { schema: ANSWER } },
-    },
-    ...problemResponses({
-      400: 'The body is not JSON or not UTF-8, it was cut off, or a parameter is not valid',
-      408: 'The body came too slowly; of JSON lines `durable` says how many were written',
-      409: 'The log is closed: it was copied, and the copy takes mutations',
-      413: 'A JSON body is too large: send JSON lines',
-      415: 'The body is neither JSON nor JSON lines, or it is compressed',
-      422: 'A mutation is not valid, or two contradict each other under one timestamp: `where` names them. Of JSON nothing was written; of JSON lines everything before, `durable` of them',
-      503: 'The log does not answer or is full, the clock of the node is wrong, or too much is going on: `durable`, `unknown` (perhaps in the log), `unsent` and `refused` (in the log, where every node quarantines them) say what became of how many, `ids` which are durable (null: not)',
-    }),
-  },
-} as const
+    'Answers when all are durable in the log, from which every node takes them; with wait=applied when this node shows them: whoever reads a row here afterwards sees them, or something newer. They are not signed: a guarded log takes them only where its policy says that mutations need no signature.',
+  item: MUTATION,
+  itemWords: 'a mutation',
+  example: { dataset: 'tracks', operation: 'upsert', data: { id: 't1', title: 'Blue', plays: 7 } },
+  forbidden:
+    'The policy of the log (`policyVersion`) does not allow unsigned mutations: post signed records. Or the token does not allow to write',
+  invalid:
+    'A mutation is not valid, or two contradict each other under one timestamp: `where` names them. Of JSON nothing was written; of JSON lines everything before, `durable` of them',
+})

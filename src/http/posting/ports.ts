@@ -1,6 +1,6 @@
-// What posting mutations needs of the rest.
+// What posting of any kind needs of the rest.
 
-import type { Writing } from '../../writer/writing.ts'
+import type { Target } from '../../writer/target.ts'
 import type { Applied } from '../applied.ts'
 import type { Limits } from '../limits.ts'
 import type { ProblemKind } from '../problem.ts'
@@ -11,8 +11,9 @@ export interface LogTrouble {
   readonly detail: string
 }
 
-export interface MutationsPorts {
-  readonly writing: Writing
+export interface PostingPorts {
+  /** The log as a writer knows it. */
+  readonly writing: Pick<Target, 'ready' | 'rules'>
   readonly applied: Applied
   readonly explainLog: (error: unknown) => LogTrouble
   readonly limits: Limits

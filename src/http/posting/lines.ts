@@ -1,19 +1,16 @@
-// A body of JSON lines: mutations of any number, sent as they come, and what becomes of each told as it becomes known.
+// A body of JSON lines: items of any number, sent as they come, and what becomes of each told as it becomes known.
 
 import type { Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
-import { createChangeSource } from '../../writer/json-source.ts'
-import { type SendResult, sendSource } from '../../writer/send.ts'
-import { createTieCheck } from '../../writer/ties.ts'
+import { type SendResult, sendEntries } from '../../writer/send.ts'
 import { addPlace, type Places } from '../applied.ts'
 import { bodyChunks } from '../body.ts'
 import { type HttpProblem, problem, type WrongPlace } from '../problem.ts'
 import { idJson } from './ids.ts'
-import type { MutationsPorts } from './ports.ts'
+import type { PostingPorts } from './ports.ts'
+import type { Posting } from './routes.ts'
 import { clockProblem, troubleProblem } from './trouble.ts'
 
-/** Rows whose timestamps are remembered, to find lines that contradict each other. */
-export const TIES_ROWS = 10_000
 const PLACES_MAX = 100
 
 export interface LinesOptions {
@@ -35,22 +32,16 @@ export interface SentLines {
 }
 
 /** Resolves when everything that was sent is settled. */
-export async function sendLines(
+export async function sendLines<C>(
   request: FastifyRequest,
-  { writing, explainLog, limits }: MutationsPorts,
+  { explainLog, limits }: PostingPorts,
+  { sender, bytesOf, openLines }: Posting<C>,
   { skipInvalid, signal, onIds, room }: LinesOptions,
 ): Promise<SentLines> {
   const places = new Map<number, { least: bigint; greatest: bigint }>()
-  const source = createChangeSource(
-    () => bodyChunks(request.body as Readable, limits),
-    () => writing.rules().catalogue,
-  )
-  const result = await sendSource(source, {
-    sender: writing,
-    skipInvalid,
-    latestNs: () => writing.rules().latestNs,
-    ties: createTieCheck(TIES_ROWS),
-    signal,
+  const { source, refuse, stop } = openLines(() => bodyChunks(request.body as Readable, limits))
+  const result = await sendEntries(source, {
+    ...{ sender, bytesOf, refuse, skipInvalid, signal },
     onProgress: () => {},
     problemsKept: PLACES_MAX,
     listenerRoom: room,
@@ -90,9 +81,10 @@ export async function sendLines(
         members,
       })
     }
+    const { kind, word } = stop()
     return problem(
-      'invalid-mutation',
-      `line ${first.line} is not valid: ${first.what}; ${durable} before it are durable, and nothing behind it was sent: mend it and go on from there, or leave such lines out with skip-invalid=true`,
+      kind,
+      `line ${first.line} is ${word}: ${first.what}; ${durable} before it are durable, and nothing behind it was sent: mend it and go on from there, or leave such lines out with skip-invalid=true`,
       { where: sent.problems.map(toPlace), members },
     )
   }
