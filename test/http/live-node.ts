@@ -2,7 +2,10 @@
 
 import type { FastifyInstance } from 'fastify'
 import { onTestFinished } from 'vitest'
-import type { Json } from '../../src/codec/json.ts'
+import type { Control, Policy } from '../../src/codec/control.ts'
+import type { Json, JsonObject } from '../../src/codec/json.ts'
+import { DEFINITIONS } from '../../src/codec/record.ts'
+import type { SigningKey } from '../../src/codec/signing/batch-signer.ts'
 import { createApplied, type Look } from '../../src/http/applied.ts'
 import { LIMITS, type Limits } from '../../src/http/limits.ts'
 import { addRoutes, type DoorPorts } from '../../src/http/routes.ts'
@@ -15,13 +18,16 @@ import { createMemoryReader } from '../../src/store/memory/reader.ts'
 import { createMemoryStore } from '../../src/store/memory/store.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { Writing } from '../../src/writer/writing.ts'
+import { controlRecord, signRecords } from '../support/signers.ts'
 import { waitFor } from '../support/wait.ts'
-import { makeTestLog, TRACKS } from '../writer/support.ts'
+import { LOG_ID, makeTestLog, TRACKS } from '../writer/support.ts'
 import { portsOf } from './memory-node.ts'
 import { openTestDoor, type TestDoor } from './support.ts'
 import { createTestRelay, createTestWriting, defineIn, explainTestLog, inspectTestLog } from './writing.ts'
 
 export interface LiveOptions {
+  /** Of a guarded log; the first one signs definitions and policies. */
+  readonly admins?: readonly SigningKey[]
   readonly partitions?: number
   readonly limits?: Partial<Limits>
   /** Workers of the node; the door belongs to the first. */
@@ -42,6 +48,8 @@ export interface LiveNode extends TestDoor {
   readonly writing: Writing
   readonly post: (body: string | Buffer, query?: string, type?: string) => Promise<Posted>
   readonly define: (schema: Json) => Promise<void>
+  /** Appends the next policy to every partition and to the definitions; resolves when the door knows it. */
+  readonly setPolicy: (policy: Partial<Policy>) => Promise<void>
   /** Resolves when the node has everything that is in the log. */
   readonly caughtUp: () => Promise<void>
 }
@@ -59,7 +67,11 @@ export async function openLive(options: LiveOptions = {}): Promise<LiveNode> {
     now: () => BigInt(Date.now()),
     ...(options.chunkRecords === undefined ? {} : { chunkRecords: options.chunkRecords }),
   })
-  await makeTestLog(log)
+  const admins = options.admins ?? []
+  await makeTestLog(
+    log,
+    admins.map(({ signer }) => signer),
+  )
   const database = createMemoryDatabase()
   const stop = new AbortController()
   const look = async (): Promise<Look> => lookAt(database)
@@ -103,7 +115,27 @@ export async function openLive(options: LiveOptions = {}): Promise<LiveNode> {
     writing.close()
     await Promise.all(workers)
   })
-  const define = (schema: Json) => defineIn(log, schema)
+  async function appendSigned(partition: number, control: Control): Promise<void> {
+    await log.append(signRecords(admins[0]!, LOG_ID, [controlRecord(partition, control)]))
+  }
+  const define = (schema: Json) =>
+    admins.length === 0
+      ? defineIn(log, schema)
+      : appendSigned(DEFINITIONS, { kind: 'dataset', schema: schema as JsonObject })
+  let version = 0
+  async function setPolicy(policy: Partial<Policy>): Promise<void> {
+    version++
+    const signers = admins.map(({ signer }) => signer)
+    const whole = { kind: 'policy', admins: signers, rules: [], unsigned: false, ...policy, version } as const
+    const { partitions } = await log.describe()
+    for (const { partition } of partitions) await appendSigned(partition, whole)
+    await appendSigned(DEFINITIONS, whole)
+    await writing.ready()
+    await waitFor('the door to know the policy', async () => {
+      const { standing } = writing.rules()
+      return standing.type === 'guarded' && standing.version === version
+    })
+  }
   await define(TRACKS)
   const caughtUp = () =>
     waitFor(
@@ -119,7 +151,16 @@ export async function openLive(options: LiveOptions = {}): Promise<LiveNode> {
       { everyMs: 5 },
     ).then(() => {})
   await caughtUp()
-  return { ...door, log, database, writing, define, caughtUp, post: (...args) => post(door.url, ...args) }
+  return {
+    ...door,
+    log,
+    database,
+    writing,
+    define,
+    setPolicy,
+    caughtUp,
+    post: (...args) => post(door.url, ...args),
+  }
 }
 
 function lookAt({ partitions, catalogue, rejudgedTo }: MemoryDatabase): Look {
@@ -132,8 +173,9 @@ export async function post(
   body: string | Buffer,
   query = '',
   type = 'application/json',
+  path = '/v1/mutations',
 ): Promise<Posted> {
-  const response = await fetch(`${url}/v1/mutations${query}`, {
+  const response = await fetch(`${url}${path}${query}`, {
     method: 'POST',
     body: Buffer.from(body as string),
     headers: { 'content-type': type },

@@ -1,5 +1,7 @@
 // Requests for every operation of the door, good and bad ones, on the rows of memory-node.ts.
 
+import { RECORDS } from '../../src/http/records/schema.ts'
+
 export interface TestRequest {
   readonly method: 'get' | 'post'
   /** The path as OpenAPI has it. */
@@ -21,6 +23,8 @@ function post(template: string, path: string, body: string, type = 'application/
 
 const LINES_TYPE = 'application/x-ndjson'
 const MUTATION = '{"dataset":"tracks","operation":"upsert","data":{"id":"t1","title":"Blue","plays":7}}'
+/** As OpenAPI shows it. */
+const RECORD = JSON.stringify(RECORDS.body.content['application/json']!.example)
 const ROW = '/v1/datasets/{dataset}/rows/{key}'
 const PAGE = '/v1/datasets/{dataset}/rows'
 
@@ -60,4 +64,13 @@ export const REQUESTS: readonly TestRequest[] = [
   post('/v1/mutations', '/v1/mutations', MUTATION, 'text/plain'),
   post('/v1/mutations', '/v1/mutations?skip-invalid=true', `{}\n${MUTATION}\n`, LINES_TYPE),
   post('/v1/mutations', '/v1/mutations', `${MUTATION}\n{}\n`, LINES_TYPE),
+  post('/v1/records', '/v1/records', RECORD),
+  post('/v1/records', '/v1/records', `[${RECORD},${RECORD}]`),
+  post('/v1/records', '/v1/records?wait=applied&timeout=1', RECORD),
+  post('/v1/records', '/v1/records?wait=x', RECORD),
+  post('/v1/records', '/v1/records', '[{},{"value":"AAAA"}]'),
+  post('/v1/records', '/v1/records', '{'),
+  post('/v1/records', '/v1/records', RECORD, 'text/plain'),
+  post('/v1/records', '/v1/records?skip-invalid=true', `{}\n${RECORD}\n`, LINES_TYPE),
+  post('/v1/records', '/v1/records', `${RECORD}\n{}\n`, LINES_TYPE),
 ]

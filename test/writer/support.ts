@@ -5,6 +5,7 @@ import { EMPTY_CATALOGUE } from '../../src/codec/catalogue.ts'
 import { type Json, plainToJson } from '../../src/codec/json.ts'
 import type { TypedChange } from '../../src/codec/line.ts'
 import type { LogRecord } from '../../src/codec/record.ts'
+import type { SignerKey } from '../../src/codec/signing/signer-key.ts'
 import type { Origin } from '../../src/crdt/stamp.ts'
 import { createLog } from '../../src/log/genesis.ts'
 import type { Log } from '../../src/log/log.ts'
@@ -41,13 +42,14 @@ export async function createTestLog(now: () => bigint = () => NOW_MS, partitions
   return log
 }
 
-export async function makeTestLog(log: Log): Promise<void> {
+/** Guarded where there are admins. */
+export async function makeTestLog(log: Log, admins: readonly SignerKey[] = []): Promise<void> {
   await createLog(log, {
     logId: LOG_ID,
     copyId: randomUUID(),
     generation: 1,
     maxClockAheadMs: MAX_CLOCK_AHEAD_MS,
-    admins: [],
+    admins,
   })
 }
 

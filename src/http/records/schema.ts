@@ -23,8 +23,8 @@ const RECORD = {
   additionalProperties: false,
 } as const
 
-/** An upsert without columns, framed as Avro single-object: there is always one that can be shown. */
-const EXAMPLE = { value: 'wwE=' }
+/** Avro single-object: an upsert of the row t1 of tracks, title Blue, stamped on 2022-11-01; not signed. */
+const EXAMPLE = { value: 'wwHtxHTBhLA+5hcjTN0z7wAAqqqqqqqqqqoAAAx0cmFja3MCBHQxAAIKdGl0bGUICEJsdWUA' }
 
 export const RECORDS = describePosting({
   operationId: 'postRecords',
