@@ -7,12 +7,14 @@ import { encodeMutation } from '../../src/codec/avro-encode.ts'
 import { EMPTY_CATALOGUE } from '../../src/codec/catalogue.ts'
 import { frameSingleObject } from '../../src/codec/framing.ts'
 import { DEFINITIONS, type LogRecord } from '../../src/codec/record.ts'
+import { UNSIGNED } from '../../src/codec/signing/proof.ts'
 import { createOpenJudge } from '../../src/codec/verdict.ts'
 import { createStamp, type Origin } from '../../src/crdt/stamp.ts'
 import { createTargetClock } from '../../src/log/copy/clock.ts'
 import { closeLog, partitionsBehindClose } from '../../src/log/copy/close.ts'
 import { type CopyOptions, type CopyOutcome, copyLog } from '../../src/log/copy/copy.ts'
 import { MARK } from '../../src/log/copy/mark.ts'
+import { createStandings } from '../../src/log/copy/standings.ts'
 import { createTranslator } from '../../src/log/copy/translate.ts'
 import { createLog, genesisRecord } from '../../src/log/genesis.ts'
 import type { KeptLog, Log, LogEvent, NewRecord } from '../../src/log/log.ts'
@@ -133,7 +135,11 @@ describe('the target', () => {
 })
 
 describe('what is copied', () => {
-  const rules = { logId: LOG_ID, maxClockAheadMs: 60_000n }
+  const rules = { logId: LOG_ID, generation: 1, maxClockAheadMs: 60_000n }
+  const translatorOf = (partitions: { source: number; target: number }) => {
+    const translate = createTranslator(rules, partitions, createStandings([]))
+    return (record: LogRecord) => translate(record, UNSIGNED)
+  }
   const recordOf = (more: Partial<LogRecord>): LogRecord => ({
     partition: 0,
     offset: 7n,
@@ -145,7 +151,7 @@ describe('what is copied', () => {
     ...more,
   })
   const header = (name: string, value = 'x') => ({ name, value: Buffer.from(value) })
-  const translate = createTranslator(rules, { source: 2, target: 2 })
+  const translate = translatorOf({ source: 2, target: 2 })
   const marksOf = ({ headers = [] }: NewRecord) => headers.filter(({ name }) => name === MARK)
   const wordsOf = (record: NewRecord) => JSON.parse(Buffer.from(marksOf(record)[0]!.value).toString())
 
@@ -190,13 +196,11 @@ describe('what is copied', () => {
   })
 
   test('a record is placed as in the source, or by its key where the counts differ; without a key anywhere', () => {
-    const grow = createTranslator(rules, { source: 2, target: 5 })
+    const grow = translatorOf({ source: 2, target: 5 })
     const key = Buffer.from('["tracks","t1"]')
     expect(grow(recordOf({ key })).record.partition).toBe(keyToPartition(key, 5))
     expect(grow(recordOf({ partition: 1 })).record.partition).toBe(1)
-    expect(
-      createTranslator(rules, { source: 9, target: 2 })(recordOf({ partition: 7 })).record.partition,
-    ).toBe(1)
+    expect(translatorOf({ source: 9, target: 2 })(recordOf({ partition: 7 })).record.partition).toBe(1)
     expect(translate(recordOf({ key, partition: 1 })).record.partition).toBe(1)
   })
 

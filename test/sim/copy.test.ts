@@ -3,20 +3,19 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { type CopyOutcome, copyLog } from '../../src/log/copy/copy.ts'
 import { createLog } from '../../src/log/genesis.ts'
-import type { KeptLog, Log, NewRecord } from '../../src/log/log.ts'
+import type { KeptLog, NewRecord } from '../../src/log/log.ts'
 import { createMemoryLog, type MemoryLog } from '../../src/log/memory/log.ts'
 import { createMemoryDatabase } from '../../src/store/memory/database.ts'
 import { expectCopy, expectState, figuresOf, follow, type ReadLog, readLog } from '../support/copies.ts'
 import { announceSeed } from '../support/seed.ts'
 import { soaked } from '../support/soak.ts'
+import { createFaultyTarget, hostile, runOften, runToEnd } from './copying.ts'
 import { below, createRandom, one, type Random, randomDefinition, randomRecord } from './world.ts'
 
 const SEED = announceSeed('test/sim/copy.test.ts')
 const WORLDS = soaked(16)
 const MESSAGES = 400
-const RUNS_MAX = 400
 const MAX_CLOCK_AHEAD_MS = 400n
 
 describe('copies under faults', () => {
@@ -48,11 +47,12 @@ async function simulate(seed: number): Promise<void> {
   })
   let isHealed = false
   const faulty = createFaultyTarget(target, random, () => isHealed)
-  await runOften(kept, faulty, random, 4 + below(random, 8), () => random() < 0.2 && isSealed)
+  const copying = { source: kept, target: faulty, random }
+  await runOften(copying, 4 + below(random, 8), () => random() < 0.2 && isSealed)
   isHealed = !isSealed || random() < 0.5
   if (isSealed) {
     // Each record is in the source before its end, or its writer was refused; all that are in it are copied.
-    await runToEnd(kept, faulty, random, true)
+    await runToEnd(copying, true)
     await written
     isHealed = true
   } else {
@@ -60,7 +60,7 @@ async function simulate(seed: number): Promise<void> {
     await follow(source, keptNode)
     isHealed = true
   }
-  const last = await runToEnd(kept, faulty, random, true)
+  const last = await runToEnd(copying, true)
   expect(last).toMatchObject({ closing: isSealed ? 'sealed' : 'recorded', behindClose: [] })
 
   const [from, to] = [await readLog(source), await readLog(target)]
@@ -78,7 +78,7 @@ async function simulate(seed: number): Promise<void> {
 /** A copy of the copy, without faults, and back to as many partitions as there were. */
 async function copyOnward(source: MemoryLog, from: ReadLog, random: Random): Promise<void> {
   const target = createMemoryLog({ partitions: 1 + below(random, 4), now })
-  const outcome = await runToEnd(source, target, random, random() < 0.5)
+  const outcome = await runToEnd({ source, target, random }, random() < 0.5)
   expect(outcome.counts.marked).toBe(from.quarantined.size)
   expectCopy(from.generation === 2 ? await readLog(source) : from, await readLog(target))
 }
@@ -101,99 +101,5 @@ async function write(log: MemoryLog, random: Random, partitions: number, count: 
     if (random() < 0.02) log.skip(below(random, partitions), 1n)
     if (random() < 0.01) log.reconnect()
     if (random() < 0.3) await sleep(0)
-  }
-}
-
-/** Now and then something that no writer of ours would send. */
-function hostile(random: Random, record: NewRecord): NewRecord {
-  const dice = random()
-  const header = (name: string) => ({ name, value: Buffer.from('forged') })
-  const mark = header('spindexer-quarantined')
-  if (dice < 0.02) return { ...record, headers: [mark] }
-  if (dice < 0.03) return { ...record, headers: [mark, mark] }
-  if (dice < 0.05) return { ...record, headers: [header('spindexer-unknown')] }
-  if (dice < 0.07) return { ...record, headers: [header('trace'), header('trace')], key: Buffer.from('k') }
-  if (dice < 0.08) return { ...record, value: Buffer.alloc(900_001) }
-  if (dice < 0.09) return { ...record, value: Buffer.alloc(900_001), headers: [mark] }
-  if (dice < 0.1) return { ...record, value: Buffer.from('{"generation":1,"kind":"close"}') }
-  return random() < 0.5 ? { ...record, key: Buffer.from(`key ${below(random, 9)}`) } : record
-}
-
-class Lost extends Error {}
-
-/** Appends fail before, in the middle and after; answers come late and out of order. */
-function createFaultyTarget(log: MemoryLog, random: Random, isHealed: () => boolean): Log {
-  return {
-    ...log,
-    async append(records, how) {
-      const dice = isHealed() ? 1 : random()
-      // Others overtake what fails, too.
-      if (random() < 0.3) await sleep(below(random, 6))
-      if (dice < 0.02) throw new Lost('before')
-      if (dice < 0.04) await log.append(records.slice(0, below(random, records.length + 1)), how)
-      if (dice < 0.04) throw new Lost('in the middle')
-      const answers = await log.append(records, how)
-      if (dice < 0.06) throw new Lost('after')
-      return answers
-    },
-  }
-}
-
-/** Copies that are ended at any point, or end by themselves. */
-async function runOften(
-  source: KeptLog,
-  target: Log,
-  random: Random,
-  times: number,
-  isClosing: () => boolean,
-): Promise<void> {
-  for (let i = 0; i < times; i++) {
-    const stop = new AbortController()
-    const timer = setTimeout(() => stop.abort(), below(random, 40))
-    await attempt(source, target, isClosing(), stop.signal)
-    clearTimeout(timer)
-  }
-}
-
-async function runToEnd(
-  source: KeptLog,
-  target: Log,
-  random: Random,
-  isClosing: boolean,
-): Promise<CopyOutcome & { readonly type: 'copied' }> {
-  for (let runs = 0; runs < RUNS_MAX; runs++) {
-    // Two at once must not harm each other.
-    const signal = new AbortController().signal
-    const all = Array.from({ length: random() < 0.2 ? 2 : 1 }, () =>
-      attempt(source, target, isClosing, signal),
-    )
-    for (const outcome of await Promise.all(all)) {
-      if (outcome !== null && outcome.type !== 'copied') throw new Error(JSON.stringify(outcome))
-      if (outcome !== null) return outcome
-    }
-  }
-  throw new Error('the copy goes nowhere')
-}
-
-async function attempt(
-  source: KeptLog,
-  target: Log,
-  isClosing: boolean,
-  signal: AbortSignal,
-): Promise<CopyOutcome | null> {
-  try {
-    return await copyLog({
-      source,
-      target,
-      isClosing,
-      signal,
-      copyId: randomUUID(),
-      nowMs: () => performance.now(),
-      onEvent: () => {},
-      parcelRecordsMax: 8,
-    })
-  } catch (error) {
-    if (!(error instanceof Lost)) throw error
-    return null
   }
 }

@@ -2,10 +2,12 @@
 
 import { randomUUID } from 'node:crypto'
 import type { Command } from 'commander'
+import type { SigningKey } from '../../codec/signing/batch-signer.ts'
 import { checkLog } from '../../log/check.ts'
-import { partitionWords } from '../../log/copy/close.ts'
+import { type Closing, refuseClosing } from '../../log/copy/close.ts'
 import { type CopyOutcome, copyLog } from '../../log/copy/copy.ts'
 import type { CopyEvent } from '../../log/copy/events.ts'
+import { listPlaces } from '../../log/copy/place-words.ts'
 import type { KeptLog } from '../../log/log.ts'
 import { type Config, requireSetting } from '../config.ts'
 import { type Context, createContext, type Io } from '../context.ts'
@@ -14,6 +16,7 @@ import { withLog } from '../log-access.ts'
 import { holdMemoryDown } from '../memory.ts'
 import { integerFrom } from '../numbers.ts'
 import { countOf, formatCount, type Progress, startProgress } from '../progress.ts'
+import { readSigningKey } from '../signing.ts'
 
 interface Options {
   readonly from?: string
@@ -21,6 +24,11 @@ interface Options {
   readonly close?: boolean
   readonly partitions?: number
   readonly replicationFactor?: number
+}
+
+/** What signs the closes of a guarded log. */
+interface Closer extends Options {
+  readonly key: SigningKey | null
 }
 
 const HELP = `
@@ -31,6 +39,7 @@ when the copy has all that the source held when it had caught up.
 First without --close, which may take long and disturbs nobody; then with --close, which is short:
   $ spindexer log copy --from postgres://ada:secret@db/log --to kafka://k1:9092/spindexer --partitions 6
   $ spindexer log copy --from postgres://ada:secret@db/log --to kafka://k1:9092/spindexer --close
+The close of a log whose genesis names admins is signed by one of them: add --key FILE.
 Without --from it is the log of the settings, or the embedded one. A log in Postgres then refuses writers. Kafka cannot: stop them, and run it again.
 Afterwards point SPINDEXER_LOG of writers and nodes at the copy; a node keeps its rows.
 
@@ -64,10 +73,11 @@ export function addLogCopyCommand(parent: Command, io: Io): void {
 async function run(context: Context, options: Options): Promise<void> {
   const from = options.from ?? requireSetting(context.config, 'SPINDEXER_LOG')
   const named = options.from === undefined ? 'SPINDEXER_LOG' : '--from'
+  const key = options.close === true ? readSigningKey(context) : null
   await withLogAt(context, named, from, (source) =>
     withLogAt(context, '--to', options.to, async (target, ofTarget) => {
-      await makeTarget(ofTarget, options, source, target)
-      await copy(context, options, source, target)
+      await makeTarget(ofTarget, { ...options, key }, source, target)
+      await copy(context, { ...options, key }, source, target)
     }),
   )
 }
@@ -97,12 +107,14 @@ async function withLogAt<T>(
 /** The source is looked at first: where it cannot be copied nothing is made. */
 async function makeTarget(
   context: Context,
-  options: Options,
+  options: Closer,
   source: KeptLog,
   target: KeptLog,
 ): Promise<void> {
   const check = checkLog(await source.describe())
   if (check.type === 'refused') throw problemsFailure(check.problems)
+  const keyless = options.close === true ? refuseClosing(check.genesis, options.key) : null
+  if (keyless !== null) throw problemsFailure([keyless])
   for (const warning of check.warnings) context.debug(`warning: ${warning}`)
   const standing = (await target.describe()).partitions.length
   const { makeLog } = await import('../compose.ts')
@@ -115,7 +127,7 @@ async function makeTarget(
   if (made.type === 'refused') throw problemsFailure(made.problems)
 }
 
-async function copy(context: Context, options: Options, source: KeptLog, target: KeptLog): Promise<void> {
+async function copy(context: Context, options: Closer, source: KeptLog, target: KeptLog): Promise<void> {
   const { io, out } = context
   holdMemoryDown()
   const reporter = createReporter(context)
@@ -125,6 +137,7 @@ async function copy(context: Context, options: Options, source: KeptLog, target:
       source,
       target,
       isClosing: options.close === true,
+      key: options.key,
       signal: io.signal,
       copyId: randomUUID(),
       nowMs: () => performance.now(),
@@ -154,23 +167,29 @@ function lastWords({ closing, behindClose }: CopyOutcome & { readonly type: 'cop
   if (closing === null) {
     return 'The source is open: what is appended to it from now on is not in the copy. When it is to end, run the same command with --close.'
   }
+  if (closing === 'signed') {
+    const late =
+      behindClose.length > 0
+        ? ` Writers go on all the same: there are records behind the close of ${listPlaces(behindClose)}, which have to be sent again to the copy.`
+        : ''
+    return `The source is closed: what is appended to it from now on is quarantined, there and in every copy.${late} Next: point SPINDEXER_LOG of writers and nodes at the copy; a node keeps its rows.`
+  }
   if (behindClose.length > 0) {
     return `Writers go on: there are records behind the close of ${listPlaces(behindClose)}. Stop the writers, then run the same command again until it does not say this any more.`
   }
   return 'The source says that it is closed, but Kafka takes what writers send all the same. Stop the writers, then run the same command once more: what it has copied then is everything. Then point SPINDEXER_LOG of writers and nodes at the copy; a node keeps its rows.'
 }
 
-const PLACES_SHOWN_MAX = 5
-
-function listPlaces(partitions: readonly number[]): string {
-  const shown = partitions.slice(0, PLACES_SHOWN_MAX).map(partitionWords)
-  const more = partitions.length - shown.length
-  return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ')
-}
-
 interface Reporter {
   onEvent(event: CopyEvent): void
   end(): void
+}
+
+const CLOSED_WORDS: Readonly<Record<Closing, string>> = {
+  sealed: 'The source is closed: it refuses every append from now on.',
+  signed: 'The source is closed: what is appended to it from now on is quarantined.',
+  recorded:
+    'The source has close records, which decide nothing for those who write to Kafka: stop the writers.',
 }
 
 const WAITING_EVERY_MS = 10_000
@@ -198,11 +217,7 @@ function createReporter({ io, out }: Context): Reporter {
           return
         }
         case 'closed':
-          return say(
-            event.closing === 'sealed'
-              ? 'The source is closed: it refuses every append from now on.'
-              : 'The source has close records, which decide nothing for those who write to Kafka: stop the writers.',
-          )
+          return say(CLOSED_WORDS[event.closing])
         case 'waiting': {
           const nowMs = performance.now()
           if (event.waitMs < WAITING_MS_MIN || nowMs - saidMs < WAITING_EVERY_MS) return

@@ -1,21 +1,36 @@
 // Copying a log into another one: resumable at any point, complete, and with every verdict of the source.
 
+import { setTimeout as sleep } from 'node:timers/promises'
+import { DEFINITIONS } from '../../codec/record.ts'
+import type { SigningKey } from '../../codec/signing/batch-signer.ts'
 import { checkLog, type LogGenesis } from '../check.ts'
 import type { KeptLog, Log, LogDescription, Problem } from '../log.ts'
 import { copyBookmark, keepBookmark } from './bookmark.ts'
 import { createTargetClock } from './clock.ts'
-import { type Closing, closeLog, partitionsBehindClose } from './close.ts'
+import {
+  type Closing,
+  closeGuardedLog,
+  closeLog,
+  partitionsBehindClose,
+  refuseClosing,
+  refuseUnclosed,
+} from './close.ts'
 import type { CopyCounts, CopyEvent } from './events.ts'
-import { createFlow } from './flow.ts'
+import { createFlow, type Flow } from './flow.ts'
 import { createPlaces, type Places } from './places.ts'
+import { lackProblem } from './policy-problems.ts'
+import { createRecordsProver } from './prove.ts'
+import type { Problems } from './scope.ts'
 import { prepareTarget } from './target.ts'
 
 export interface CopyOptions {
   readonly source: KeptLog
   /** Its partitions exist. */
   readonly target: Log
-  /** Ends the source first. */
+  /** Ends the source: an open one first, a guarded one once the copy has caught up and knows who its admins are. */
   readonly isClosing: boolean
+  /** Signs the closes of a guarded log. */
+  readonly key?: SigningKey | null
   readonly signal: AbortSignal
   /** A random uuid, for a copy that is new. */
   readonly copyId: string
@@ -33,7 +48,7 @@ export type CopyOutcome =
       readonly genesis: LogGenesis
       readonly counts: CopyCounts
       readonly closing: Closing | null
-      /** Where, after a close that only is recorded, writers have appended since; DEFINITIONS among them. */
+      /** Where, after a close that cannot refuse appends, writers have appended since; DEFINITIONS among them. */
       readonly behindClose: readonly number[]
     }
   /** The signal was aborted: to be gone on with. */
@@ -51,40 +66,49 @@ type Ends = ReadonlyMap<number, bigint>
  * go on. Throws what the logs throw when they give up: then it can be gone on with.
  */
 export async function copyLog(options: CopyOptions): Promise<CopyOutcome> {
-  const { source, target, onEvent } = options
-  const described = await source.describe()
-  const checked = checkLog(described)
+  const { source, target, isClosing, onEvent } = options
+  const checked = checkLog(await source.describe())
   if (checked.type === 'refused') return checked
-  const prepared = await prepareTarget(checked.genesis, target, options.copyId)
+  const from = checked.genesis
+  const keyless = isClosing ? refuseClosing(from, options.key ?? null) : null
+  if (keyless !== null) return { type: 'refused', problems: [keyless] }
+  const prepared = await prepareTarget(from, target, options.copyId)
   if (prepared.type === 'refused') return prepared
   const { genesis } = prepared
   const bookmark = copyBookmark(genesis.copyId)
   const places = createPlaces(await source.loadBookmark(bookmark))
+  const isGuarded = from.admins.length > 0
   let closing: Closing | null = null
-  if (options.isClosing) {
-    closing = await closeLog(source, checked.genesis.generation)
-    onEvent({ type: 'closed', closing })
+  const noteClosing = (how: Closing): void => {
+    closing = how
+    onEvent({ type: 'closed', closing: how })
   }
+  if (isClosing && !isGuarded) noteClosing(await closeLog(source, from.generation))
   const ends = endsOf(await source.describe())
   onEvent({ type: 'began', genesis, isNew: prepared.isNew, records: missing(places, ends) })
 
-  const clock = createTargetClock(options.nowMs)
-  for (const { partition, genesis: first } of statesOf(await target.describe())) {
-    if (first !== null) clock.hasPassed(partition, first.appendMs)
-  }
   const flow = createFlow({
     ...options,
     parcelRecordsMax: options.parcelRecordsMax ?? PARCEL_RECORDS_MAX,
-    clock,
+    prove: createRecordsProver(from.logId),
+    clock: await clockOf(target, options.nowMs),
     places,
-    from: checked.genesis,
+    from,
     to: genesis,
   })
+  const enough = async (signal: AbortSignal): Promise<Problems> => {
+    const isSigning = isClosing && isGuarded
+    const problems = await catchUp(options, flow, places, ends, isSigning, signal)
+    if (problems !== null || signal.aborted || !isSigning) return problems
+    const closed = await closeGuardedLog(source, from, options.key!, flow.standings)
+    if (typeof closed === 'object') return [closed]
+    noteClosing(closed)
+    return catchUp(options, flow, places, endsOf(await source.describe()), isSigning, signal)
+  }
   const keeping = new AbortController()
   const kept = keepBookmark(source, bookmark, places, keeping.signal)
   try {
-    const caughtUp = (signal: AbortSignal) => catchUp(options, places, ends, signal)
-    const problems = await flow.run((signal) => Promise.race([caughtUp(signal), kept]))
+    const problems = await flow.run((signal) => Promise.race([enough(signal), kept.then(() => null)]))
     if (problems !== null) return { type: 'refused', problems }
   } finally {
     keeping.abort()
@@ -92,25 +116,71 @@ export async function copyLog(options: CopyOptions): Promise<CopyOutcome> {
   }
   const counts = flow.counts()
   if (options.signal.aborted) return { type: 'stopped', genesis, counts }
-  const behindClose =
-    closing === 'recorded' ? await partitionsBehindClose(source, checked.genesis.generation) : []
-  return { type: 'copied', genesis, counts, closing, behindClose }
+  const behind = await findBehind(source, from, flow, closing)
+  if ('what' in behind) return { type: 'refused', problems: [behind] }
+  return { type: 'copied', genesis, counts, closing, behindClose: behind }
 }
 
-/** Waits until the target has what the source holds; in passes, since more may come meanwhile. */
+async function clockOf(target: Log, nowMs: () => number) {
+  const clock = createTargetClock(nowMs)
+  for (const { partition, genesis: first } of statesOf(await target.describe())) {
+    if (first !== null) clock.hasPassed(partition, first.appendMs)
+  }
+  return clock
+}
+
+/** Where writers have appended behind a close; or that the close is none. */
+async function findBehind(
+  source: KeptLog,
+  { generation, partitions }: LogGenesis,
+  { standings }: Flow,
+  closing: Closing | null,
+): Promise<readonly number[] | Problem> {
+  if (closing === 'recorded') return partitionsBehindClose(source, generation)
+  if (closing !== 'signed') return []
+  const all = [DEFINITIONS, ...Array.from({ length: partitions }, (_, partition) => partition)]
+  const unclosed = refuseUnclosed(all, standings)
+  if (unclosed !== null) return unclosed
+  const ends = endsOf(await source.describe())
+  return all.filter((partition) => ends.get(partition)! > standings.closedAt(partition)! + 1n)
+}
+
+/** A `policy apply` that goes on while it is looked at is done by then. */
+const APPLYING_MS = 1_000
+
+/**
+ * Waits until the target has what the source holds; in passes, since more may come meanwhile. Or until nothing can be
+ * gone on with, because a policy is not in all partitions and does not come.
+ */
 async function catchUp(
   { source, nowMs }: CopyOptions,
+  flow: Flow,
   places: Places,
   first: Ends,
+  isReadWhole: boolean,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Problems> {
+  let missed = 0
+  // Of a source that was copied before, it may not be known yet what stands in it.
+  const isDone = (ends: Ends) => places.hasReached(ends) && (!isReadWhole || flow.hasRead(ends))
   for (let ends = first; ; ) {
     const beganMs = nowMs()
-    while (!places.hasReached(ends)) {
-      if (signal.aborted) return
-      await places.change()
+    while (!isDone(ends)) {
+      if (signal.aborted) return null
+      const lack = flow.lack(ends)
+      if (lack === null) {
+        await places.change()
+        continue
+      }
+      if (lack.version === missed) {
+        const closed = lack.lacking.filter((partition) => flow.standings.closedAt(partition) !== null)
+        return [lackProblem(lack, closed, ends.size - 1)]
+      }
+      missed = lack.version
+      await sleep(APPLYING_MS, undefined, { signal }).catch(() => {})
+      ends = endsOf(await source.describe())
     }
-    if (signal.aborted || nowMs() - beganMs < SHORT_PASS_MS) return
+    if (signal.aborted || nowMs() - beganMs < SHORT_PASS_MS) return null
     ends = endsOf(await source.describe())
   }
 }

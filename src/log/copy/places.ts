@@ -7,8 +7,10 @@ export interface Places {
   reached(): ReadonlyMap<number, bigint>
   /** True when everything below these is acknowledged. */
   hasReached(ends: ReadonlyMap<number, bigint>): boolean
-  /** Resolves at the next acknowledgement. */
+  /** Resolves at the next acknowledgement, or when somebody wakes. */
   change(): Promise<void>
+  /** Something has changed that whoever waits here may wait for too. */
+  wake(): void
 }
 
 interface Stretch {
@@ -19,7 +21,11 @@ interface Stretch {
 export function createPlaces(start: ReadonlyMap<number, bigint>): Places {
   const reached = new Map(start)
   const open = new Map<number, Stretch[]>()
-  let wake = Promise.withResolvers<void>()
+  let changed = Promise.withResolvers<void>()
+  const wake = () => {
+    changed.resolve()
+    changed = Promise.withResolvers()
+  }
   return {
     begin(partition, next) {
       const stretch: Stretch = { next, isDone: false }
@@ -29,8 +35,7 @@ export function createPlaces(start: ReadonlyMap<number, bigint>): Places {
       return () => {
         stretch.isDone = true
         while (stretches[0]?.isDone === true) reached.set(partition, stretches.shift()!.next)
-        wake.resolve()
-        wake = Promise.withResolvers()
+        wake()
       }
     },
     reached: () => reached,
@@ -38,6 +43,7 @@ export function createPlaces(start: ReadonlyMap<number, bigint>): Places {
       for (const [partition, end] of ends) if ((reached.get(partition) ?? 0n) < end) return false
       return true
     },
-    change: () => wake.promise,
+    change: () => changed.promise,
+    wake,
   }
 }

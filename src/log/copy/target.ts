@@ -26,8 +26,7 @@ export async function prepareTarget(
     copyId,
     generation: source.generation + 1,
     maxClockAheadMs: source.maxClockAheadMs,
-    // A log that names admins is refused by the checks of this program.
-    admins: [],
+    admins: source.admins,
   })
   if (created.type === 'refused') return created
   const { genesis } = created
