@@ -36,6 +36,14 @@ export interface RecordCursor {
    * are all that a verdict looks at. False sends the reader to `record`.
    */
   readonly isPlain: boolean
+  /**
+   * True for a record that would be plain but for one header, which is a signature: it stands in
+   * signatureBytes[signatureStart, signatureEnd), and says nothing of what it is worth.
+   */
+  readonly isSigned: boolean
+  readonly signatureBytes: Buffer
+  readonly signatureStart: number
+  readonly signatureEnd: number
   readonly bytes: Buffer
   readonly start: number
   readonly end: number

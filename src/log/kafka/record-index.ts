@@ -1,6 +1,7 @@
 // Where the records of some batches are: numbers in one array, from which records are made only when somebody asks.
 
 import type { Header, LogRecord, RecordCursor, Records } from '../../codec/record.ts'
+import { SIGNATURE_HEADER } from '../../codec/signing/header.ts'
 import type { Batch } from './batch.ts'
 import { type ByteCursor, readVarint } from './varint.ts'
 
@@ -18,6 +19,9 @@ const NO_BYTES = Buffer.alloc(0)
 const NO_HEADERS: readonly Header[] = []
 const INITIAL_RECORDS = 64
 
+/** How the headers of a record begin that has a signature and no other: one of them, the name's length, the name. */
+const SIGNED = Buffer.concat([Buffer.of(2, 2 * SIGNATURE_HEADER.length), Buffer.from(SIGNATURE_HEADER)])
+
 /** Records of one batch in the index, up to number `end`. */
 interface Segment {
   readonly batch: Batch
@@ -29,6 +33,10 @@ interface Segment {
 export class RecordIndex implements Records, RecordCursor {
   length = 0
   isPlain = false
+  isSigned = false
+  signatureBytes: Buffer = NO_BYTES
+  signatureStart = 0
+  signatureEnd = 0
   bytes: Buffer = NO_BYTES
   start = 0
   end = 0
@@ -88,7 +96,10 @@ export class RecordIndex implements Records, RecordCursor {
     const at = index * WIDTH
     this.start = places[at + VALUE_AT]!
     this.end = this.start + places[at + VALUE_LENGTH]!
-    this.isPlain = this.isStamped && places[at + VALUE_LENGTH]! >= 0 && places[at + HEADERS_AT] === 0
+    const isSound = this.isStamped && places[at + VALUE_LENGTH]! >= 0
+    const headersAt = places[at + HEADERS_AT]!
+    this.isPlain = isSound && headersAt === 0
+    this.isSigned = isSound && headersAt !== 0 && this.findSignature(headersAt)
     return true
   }
 
@@ -120,12 +131,26 @@ export class RecordIndex implements Records, RecordCursor {
   }
 
   private isStamped = false
+  private cursorAt: ByteCursor = { bytes: NO_BYTES, at: 0 }
+
+  /** False also where the one header is written in an unusual way: such a record is read as an object. */
+  private findSignature(at: number): boolean {
+    const { bytes, cursorAt } = this
+    for (let i = 0; i < SIGNED.length; i++) if (bytes[at + i] !== SIGNED[i]) return false
+    cursorAt.at = at + SIGNED.length
+    const length = readVarint(cursorAt)
+    this.signatureStart = cursorAt.at
+    this.signatureEnd = cursorAt.at + Math.max(0, length)
+    return true
+  }
 
   private enterSegment(index: number): void {
     do this.segment++
     while (index >= this.segments[this.segment]!.end)
     const { batch, bytes } = this.segments[this.segment]!
     this.bytes = bytes
+    this.signatureBytes = bytes
+    this.cursorAt = { bytes, at: 0 }
     this.appendMs = batch.timeMs
     this.isStamped = batch.stampedByLog
   }

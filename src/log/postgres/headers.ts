@@ -1,6 +1,7 @@
 // Headers as the log's table keeps them: any names and values, in order.
 
 import type { Header } from '../../codec/record.ts'
+import { SIGNATURE_HEADER } from '../../codec/signing/header.ts'
 import { putWord } from '../../postgres/out.ts'
 
 const NO_HEADERS: readonly Header[] = []
@@ -18,6 +19,21 @@ export function encodeHeaders(headers: readonly Header[]): Buffer | null {
     at += WORD_BYTES + part.length
   }
   return bytes
+}
+
+/** How the headers of a record begin that has a signature: the length of its name, the name. */
+const SIGNED = Buffer.concat([
+  Buffer.of(0, 0, 0, SIGNATURE_HEADER.length),
+  Buffer.from(SIGNATURE_HEADER, 'utf8'),
+])
+/** Where its value stands when it is the first header. */
+export const SIGNATURE_AT = SIGNED.length + WORD_BYTES
+
+/** True for headers that are one signature and nothing else. `length` -1: there are none. */
+export function isSignatureAlone(bytes: Buffer, at: number, length: number): boolean {
+  if (length < SIGNATURE_AT) return false
+  for (let i = 0; i < SIGNED.length; i++) if (bytes[at + i] !== SIGNED[i]) return false
+  return bytes.readUInt32BE(at + SIGNED.length) === length - SIGNATURE_AT
 }
 
 /** Throws for bytes that `encodeHeaders` has not made. */

@@ -1,7 +1,7 @@
 // Records as COPY brings them: one piece of bytes, from which records are made only when somebody asks.
 
 import type { Header, LogRecord, RecordCursor, Records } from '../../codec/record.ts'
-import { decodeHeaders } from './headers.ts'
+import { decodeHeaders, isSignatureAlone, SIGNATURE_AT } from './headers.ts'
 
 /** Offset, append time, key, value, headers: what `COLUMNS` of a statement select. */
 const FIELDS = 5
@@ -84,6 +84,10 @@ function createRowCursor(bytes: Buffer, partition: number, endOfRows: number): R
   const row = createRow()
   const cursor: { -readonly [K in keyof RecordCursor]: RecordCursor[K] } = {
     isPlain: false,
+    isSigned: false,
+    signatureBytes: bytes,
+    signatureStart: 0,
+    signatureEnd: 0,
     bytes,
     start: 0,
     end: 0,
@@ -91,7 +95,13 @@ function createRowCursor(bytes: Buffer, partition: number, endOfRows: number): R
     record: () => toRecord(bytes, partition, row),
     next() {
       if (row.next >= endOfRows || !readRow(bytes, row.next, row)) return false
-      cursor.isPlain = row.valueLength >= 0 && row.headersLength < 0
+      const { headersAt, headersLength } = row
+      cursor.isPlain = row.valueLength >= 0 && headersLength < 0
+      cursor.isSigned = row.valueLength >= 0 && isSignatureAlone(bytes, headersAt, headersLength)
+      if (cursor.isSigned) {
+        cursor.signatureStart = headersAt + SIGNATURE_AT
+        cursor.signatureEnd = headersAt + headersLength
+      }
       cursor.start = row.valueAt
       cursor.end = row.valueAt + Math.max(0, row.valueLength)
       cursor.appendMs = timeAt(bytes, row, cursor.appendMs)
