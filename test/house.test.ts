@@ -29,6 +29,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   codec: ['crdt'],
   tls: [],
   postgres: ['tls'],
+  proofs: ['codec', 'crdt'],
   log: ['codec', 'crdt'],
   'log/memory': ['log', 'codec', 'crdt'],
   'log/kafka': ['log', 'tls', 'codec', 'crdt'],
@@ -36,11 +37,11 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   store: ['codec', 'crdt'],
   'store/memory': ['store', 'codec', 'crdt'],
   'store/postgres': ['store', 'postgres', 'codec', 'crdt'],
-  node: ['log', 'store', 'codec', 'crdt'],
+  node: ['proofs', 'log', 'store', 'codec', 'crdt'],
   writer: ['log', 'store', 'tls', 'codec', 'crdt'],
   http: ['writer', 'log', 'store', 'codec', 'crdt'],
   embedded: [],
-  cli: ['embedded', 'http', 'node', 'writer', 'log', 'store', 'tls', 'codec', 'crdt'],
+  cli: ['embedded', 'http', 'node', 'writer', 'proofs', 'log', 'store', 'tls', 'codec', 'crdt'],
 }
 /** Where V8 has to keep fields flat and closures would cost a row or a message: each says why. */
 const HOT: ReadonlySet<string> = new Set([
