@@ -8,6 +8,8 @@ import type { Catalogue, KeyColumn } from './catalogue.ts'
 import { findAvro } from './framing.ts'
 import { COLUMNS_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX } from './limits.ts'
 import { createPlanner, type Plan } from './plan.ts'
+import { createColumnRights } from './policy/column-rights.ts'
+import type { Right } from './policy/rights.ts'
 import type { RecordCursor } from './record.ts'
 import { refuseKeyText, refuseValue } from './values.ts'
 
@@ -19,7 +21,7 @@ const SEQ_HIGH_MAX = 0x1fffff
 const SHORT_BYTES = 64
 
 /**
- * Reads plain records into a message. It takes only what the judge (verdict.ts) merges, and by no means all of it: a
+ * Reads plain records, and signed ones, into a message. It takes only what the judge (verdict.ts) merges, and by no means all of it: a
  * record that it does not take (null) goes to the judge, whatever it is. So it need not know why a message is wrong,
  * and one way of writing what has several is enough. A class, against the habit of the house: see crdt/packed/arena.ts.
  */
@@ -31,6 +33,7 @@ export class DirectReader {
   seqLow = 0
   readonly catalogue: Catalogue
   private readonly maxClockAheadMs: bigint
+  private readonly covers = createColumnRights()
   private readonly planOf: (dataset: string) => Plan | null
   private plan: Plan | null = null
   private bytes: Buffer = Buffer.alloc(0)
@@ -58,7 +61,15 @@ export class DirectReader {
     return plan.shape
   }
 
-  /** Takes the record at the cursor, which must be plain and of a data partition; null: it is for the judge. */
+  /** Whether a right covers what `read` took last, which was of this plan. */
+  isCovered(right: Right, plan: Plan): boolean {
+    return this.covers(right, plan, this.message)
+  }
+
+  /**
+   * Takes the record at the cursor, which must be plain, or signed, and of a data partition; null: it is for the judge.
+   * Who wrote it is not looked at.
+   */
   read(cursor: RecordCursor): Plan | null {
     const { bytes, start, end } = cursor
     if (end - start > VALUE_BYTES_MAX || end === start) return null

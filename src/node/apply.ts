@@ -2,14 +2,17 @@
 
 import { setImmediate as turn } from 'node:timers/promises'
 import { DEFINITIONS } from '../codec/record.ts'
-import type { ReadScope } from '../log/log.ts'
+import type { LogEvent, ReadScope } from '../log/log.ts'
 import { type Context, type Outcome, STOPPED } from './context.ts'
 import { createPipeline } from './pipeline.ts'
+import { proveAhead } from './prove-ahead.ts'
 
 export interface ApplyOptions {
   readonly scope: ReadScope
   /** How much a window may hold before reading waits for the store, in bytes of memory. There are two. */
   readonly windowBytesMax: number
+  /** Of a guarded log: how much is verified ahead of the window, in bytes of messages. */
+  readonly proveBytesMax: number
 }
 
 /** Runs until the signal is aborted, the state was moved by somebody else, or the log is not what it was. */
@@ -17,26 +20,31 @@ export async function applyMutations(context: Context, options: ApplyOptions): P
   const pipeline = createPipeline(context, options.windowBytesMax)
   context.drain = pipeline.drain
   const refused = new AbortController()
-  const events = context.log.read({
-    scope: options.scope,
-    // A write that failed ends the reading too: an idle log would bring no event on which to notice it.
-    signal: AbortSignal.any([context.signal, pipeline.failed, refused.signal]),
-    positions: async (partitions) => {
-      // What is folded but not written belongs to the old assignment; the store alone knows where to go on.
-      await pipeline.drain()
-      const state = await context.retry('read the positions', () => context.store.load(context.identity))
-      if (state.type === 'refused') {
-        refused.abort(state)
-        return new Map()
-      }
-      pipeline.assign()
-      const positions = new Map(
-        partitions.map((partition) => [partition, state.positions.get(partition) ?? 0n]),
-      )
-      context.emit({ type: 'resumed', positions })
-      return positions
-    },
-  })
+  const positions = async (partitions: readonly number[]): Promise<ReadonlyMap<number, bigint>> => {
+    // What is folded but not written belongs to the old assignment; the store alone knows where to go on.
+    await pipeline.drain()
+    const state = await context.retry('read the positions', () => context.store.load(context.identity))
+    if (state.type === 'refused') {
+      refused.abort(state)
+      return new Map()
+    }
+    pipeline.assign(state.standings)
+    const positions = new Map(
+      partitions.map((partition) => [partition, state.positions.get(partition) ?? 0n]),
+    )
+    context.emit({ type: 'resumed', positions })
+    return positions
+  }
+  // A write that failed ends the reading too: an idle log would bring no event on which to notice it.
+  const signal = AbortSignal.any([context.signal, pipeline.failed, refused.signal])
+  const read = (signal: AbortSignal): AsyncIterable<LogEvent> =>
+    context.log.read({ scope: options.scope, signal, positions })
+  const { logId } = context.identity
+  const bytesMax = options.proveBytesMax
+  const events =
+    context.proofs === null
+      ? read(signal)
+      : proveAhead({ read, pool: context.proofs, logId, signal, bytesMax })
   for await (const event of events) {
     switch (event.type) {
       case 'assigned': {

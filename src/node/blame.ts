@@ -50,7 +50,7 @@ async function findMessages(
 }
 
 function isOf(context: Context, record: LogRecord, { dataset, key, column, stamp }: Rejected): boolean {
-  const verdict = context.judge(record, context.catalogue)
+  const verdict = context.openJudge(record, context.catalogue)
   if (verdict.type !== 'merge') return false
   const { mutation } = verdict
   return (

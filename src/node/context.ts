@@ -1,10 +1,12 @@
 // What the tasks of a running node share: its ports, its effects, the catalogue in force, and the lock around a change of it.
 
 import type { Catalogue } from '../codec/catalogue.ts'
-import type { OpenJudge } from '../codec/verdict.ts'
+import type { Standing } from '../codec/policy/standing.ts'
+import type { Judge, OpenJudge } from '../codec/verdict.ts'
 import type { HashSeed } from '../crdt/packed/siphash.ts'
 import type { Stamp } from '../crdt/stamp.ts'
 import type { Log, Problem } from '../log/log.ts'
+import type { ProofPool } from '../proofs/pool.ts'
 import type { LogIdentity, Store } from '../store/store.ts'
 import type { Retry } from './retry.ts'
 
@@ -70,7 +72,13 @@ export interface Context {
   readonly log: Log
   readonly store: Store
   readonly identity: LogIdentity
-  readonly judge: OpenJudge
+  readonly judge: Judge
+  /** Of messages that have passed the policy before. */
+  readonly openJudge: OpenJudge
+  /** What holds at the beginning of every partition: open, or guarded by the admins of the genesis. */
+  readonly initialStanding: Standing
+  /** Verifies signatures; null in an open log, where they decide nothing. */
+  readonly proofs: ProofPool | null
   /** From the log's genesis. */
   readonly maxClockAheadMs: bigint
   /** Of the fold's hash tables: random, because keys come from strangers. What is written does not depend on it. */
@@ -84,6 +92,8 @@ export interface Context {
   readonly checkMembership: () => Promise<readonly Problem[]>
   /** The catalogue under which messages are judged now. Moved by the definitions task alone, under `lock`. */
   catalogue: Catalogue
+  /** What holds in the definitions at the catalogue's offset; moves with it. */
+  standing: Standing
   /** Held while a chunk is folded, and while a definition is taken. */
   readonly lock: Lock
   /** Writes out what has been folded, and waits for it; set by the apply task, called by the definitions task. */

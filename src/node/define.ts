@@ -1,7 +1,10 @@
 // The definitions task: reads the definitions in the order of their offsets and takes them, tables and all.
 
-import { judgeOpenDefinitions } from '../codec/definitions.ts'
+import { judgeDefinitions } from '../codec/definitions.ts'
+import type { Standing } from '../codec/policy/standing.ts'
 import type { LogRecord } from '../codec/record.ts'
+import type { Proof } from '../codec/signing/proof.ts'
+import { proofAt } from '../proofs/proofs.ts'
 import type { DefinitionStep } from '../store/store.ts'
 import { explainLost } from './apply.ts'
 import { type Context, type Outcome, STOPPED } from './context.ts'
@@ -46,24 +49,46 @@ const STEP_RECORDS = 50
 /** Null: the chunk is taken, or the signal was aborted. */
 async function takeChunk(context: Context, chunk: Chunk, onBusy: () => void): Promise<Outcome | null> {
   const records = [...chunk.records]
+  const prove = await proveChunk(context, chunk, records)
   let from = chunk.from
   for (let at = 0; at === 0 || at < records.length; at += STEP_RECORDS) {
     const some = records.slice(at, at + STEP_RECORDS)
     const next = at + STEP_RECORDS < records.length ? some.at(-1)!.offset + 1n : chunk.next
-    const outcome = await takeStep(context, toStep(context, from, next, some), onBusy)
+    const outcome = await takeStep(context, toStep(context, from, next, some, prove), onBusy)
     if (outcome !== null || context.signal.aborted) return outcome
     from = next
   }
   return null
 }
 
+type Prove = (record: LogRecord) => Proof
+
+/** Has the signatures of a chunk verified; in an open log nobody asks for them. */
+async function proveChunk(
+  { proofs: pool, identity }: Context,
+  chunk: Chunk,
+  records: readonly LogRecord[],
+): Promise<Prove> {
+  const proofs = (await pool?.prove(identity.logId, chunk.records).proofs) ?? null
+  const places = new Map(records.map((record, i) => [record, i]))
+  return (record) => proofAt(proofs, places.get(record)!)
+}
+
+interface JudgedStep extends DefinitionStep {
+  /** What holds in the definitions behind the step, whether it has changed it or not. */
+  readonly standingAfter: Standing
+}
+
 function toStep(
-  { catalogue, identity }: Context,
+  { catalogue, standing, identity }: Context,
   from: bigint,
   next: bigint,
   records: readonly LogRecord[],
-): DefinitionStep {
-  const judged = judgeOpenDefinitions(catalogue, records, next, identity.logId)
+  prove: Prove,
+): JudgedStep {
+  const { logId, generation } = identity
+  const judged = judgeDefinitions({ catalogue, standing }, records, next, { logId, generation, prove })
+  const after = judged.standing
   return {
     identity,
     from,
@@ -71,19 +96,27 @@ function toStep(
     last: toLastRecord(records.at(-1)),
     taken: judged.taken,
     controls: judged.controls,
-    standing: null,
+    standing: after !== standing && after.type === 'guarded' ? after : null,
+    standingAfter: after,
     refused: judged.refused,
   }
 }
 
-async function takeStep(context: Context, step: DefinitionStep, onBusy: () => void): Promise<Outcome | null> {
+async function takeStep(
+  context: Context,
+  { standingAfter, ...step }: JudgedStep,
+  onBusy: () => void,
+): Promise<Outcome | null> {
   const { store, signal } = context
   for (let tries = 1; !signal.aborted; tries++) {
     // What was judged by the old catalogue is written first, and nothing is judged until the new one holds.
     const result = await context.lock.run(async () => {
       await context.drain()
       const result = await context.retry('take a definition', () => store.define(step))
-      if (result.type === 'committed') context.catalogue = step.catalogue
+      if (result.type === 'committed') {
+        context.catalogue = step.catalogue
+        context.standing = standingAfter
+      }
       return result
     })
     if (result.type === 'committed') {

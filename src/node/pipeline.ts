@@ -1,6 +1,7 @@
 // The pipeline behind the reading: one batch on its way to the store, one window filling meanwhile.
 
 import { DirectReader } from '../codec/direct.ts'
+import type { Standing } from '../codec/policy/standing.ts'
 import type { Pointer } from '../codec/record.ts'
 import { createPackedFold, type PackedFold } from '../crdt/packed/fold.ts'
 import { maxStamp, type Stamp } from '../crdt/stamp.ts'
@@ -22,8 +23,8 @@ const HOLD_MS = 2_000
 const SILENT_MS = 250
 
 export interface Pipeline {
-  /** A new assignment: what is known of partitions is forgotten. */
-  assign(): void
+  /** A new assignment: what is known of partitions is forgotten, but for what holds at their positions. */
+  assign(standings: ReadonlyMap<number, Standing>): void
   add(chunk: Chunk): void
   /** True while a window is full and the store is at work: reading has to `settle`. */
   isFull(): boolean
@@ -41,6 +42,8 @@ export interface Pipeline {
 export function createPipeline(context: Context, windowBytesMax: number): Pipeline {
   const folds = createFoldPool(context, windowBytesMax)
   const backlog = createBacklog()
+  /** By partition, what holds where its next chunk begins; absent: what the genesis says. */
+  let standings = new Map<number, Standing>()
   let direct = createDirect(context)
   let window = openWindow()
   let inFlight: Promise<void> | null = null
@@ -108,7 +111,10 @@ export function createPipeline(context: Context, windowBytesMax: number): Pipeli
   }
 
   return {
-    assign: backlog.assign,
+    assign(loaded) {
+      backlog.assign()
+      standings = new Map(loaded)
+    },
     add(chunk) {
       if (outcome !== null) return
       // A definition was taken since this window was opened, which is only done while it is empty.
@@ -121,7 +127,10 @@ export function createPipeline(context: Context, windowBytesMax: number): Pipeli
         startAgain(chunk, end)
         return
       }
-      if (chunk.next > chunk.from) window.add(chunk)
+      if (chunk.next > chunk.from) {
+        const standing = standings.get(chunk.partition) ?? context.initialStanding
+        standings.set(chunk.partition, window.add(chunk, standing))
+      }
       if (chunk.next === chunk.end) {
         context.emit({ type: 'caught-up', partition: chunk.partition, position: chunk.next })
       }
@@ -197,9 +206,13 @@ function createDirect({ catalogue, maxClockAheadMs }: Context): DirectReader {
   return new DirectReader(catalogue, maxClockAheadMs)
 }
 
-function* pointersOf({ steps }: Batch): Generator<Pointer> {
+/** Of all that may have been merged: whatever is wrong with a quarantined message, it has written nothing. */
+function* pointersOf({ steps, quarantined }: Batch): Generator<Pointer> {
+  const isAside = new Set(quarantined.map(({ partition, offset }) => `${partition}/${offset}`))
   for (const { partition, from, next } of steps) {
-    for (let offset = from; offset < next; offset++) yield { partition, offset }
+    for (let offset = from; offset < next; offset++) {
+      if (!isAside.has(`${partition}/${offset}`)) yield { partition, offset }
+    }
   }
 }
 

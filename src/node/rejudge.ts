@@ -3,8 +3,11 @@
 import type { Catalogue } from '../codec/catalogue.ts'
 import type { LogRecord, Pointer } from '../codec/record.ts'
 import { catalogueToShapes } from '../codec/shapes.ts'
+import { claimedSigner, SIGNATURE_HEADER } from '../codec/signing/header.ts'
+import type { Signer } from '../codec/signing/signer-key.ts'
 import { createPackedFold } from '../crdt/packed/fold.ts'
 import type { ParkedMessage, PendingMessage, Rejudgement } from '../store/store.ts'
+import { createAuthors } from './authors.ts'
 import { explainRejected } from './blame.ts'
 import { type Context, type Outcome, STOPPED } from './context.ts'
 import { pause } from './retry.ts'
@@ -102,11 +105,14 @@ function judgeAgain(context: Context, catalogue: Catalogue, records: readonly Lo
   const rows = createPackedFold(context.hashSeed)
   const shapes = catalogueToShapes(catalogue)
   const parked: ParkedMessage[] = []
+  const authors = createAuthors()
   for (const record of records) {
-    const verdict = context.judge(record, catalogue)
+    const verdict = context.openJudge(record, catalogue)
     switch (verdict.type) {
       case 'merge':
         rows.add(shapes.get(verdict.mutation.dataset)!, verdict.mutation)
+        if (context.initialStanding.type === 'guarded')
+          authors.addMutation(signerOf(record), verdict.mutation)
         break
       case 'parked':
         parked.push(parkedMessage(record, verdict))
@@ -124,6 +130,14 @@ function judgeAgain(context: Context, catalogue: Catalogue, records: readonly Lo
     taken: records.map(({ partition, offset }) => ({ partition, offset })),
     rows,
     parked,
-    authors: [],
+    authors: authors.toList(),
   }
+}
+
+/** Whose message it is: the signature was verified before it was parked. */
+function signerOf({ headers }: LogRecord): Signer {
+  const header = headers.find(({ name }) => name === SIGNATURE_HEADER)
+  if (header === undefined) return null
+  const { buffer, byteOffset, length } = header.value
+  return claimedSigner(Buffer.from(buffer, byteOffset, length))
 }

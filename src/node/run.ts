@@ -1,9 +1,11 @@
 // The node: reads one log and merges it into one store until it is told to stop. The loop here is thin: the tasks do the work.
 
 import { randomInt } from 'node:crypto'
+import { initialStanding } from '../codec/policy/standing.ts'
 import { DEFINITIONS } from '../codec/record.ts'
-import { createOpenJudge } from '../codec/verdict.ts'
+import { createJudge, createOpenJudge } from '../codec/verdict.ts'
 import type { Log, Problem, ReadScope } from '../log/log.ts'
+import { createProofPool, type ProofPool } from '../proofs/pool.ts'
 import { isLaterGeneration } from '../store/identity.ts'
 import type { LogIdentity, Store, StoreState } from '../store/store.ts'
 import { applyMutations } from './apply.ts'
@@ -30,11 +32,15 @@ export interface NodeOptions {
   readonly windowBytesMax?: number
   /** Parked messages that are judged again in one transaction. 10,000 unless set. */
   readonly rejudgeMessagesMax?: number
+  /** Threads that verify signatures, which the caller ends; the node's own unless set. */
+  readonly pool?: ProofPool
   /** Milliseconds between two runs of the checks. One minute unless set. */
   readonly checkEveryMs?: number
 }
 
 const WINDOW_BYTES_MAX = 24 * 1024 * 1024
+/** Some eight chunks of signed messages: threads are never idle, and none of it is much beside the windows. */
+const PROVE_BYTES_MAX = 4 * 1024 * 1024
 /** A kill loses at most so much work, and none of the outcome. */
 const REJUDGE_MESSAGES_MAX = 10_000
 const CHECK_EVERY_MS = 60_000
@@ -45,20 +51,35 @@ const END_POLL_MS = 200
  * errors that are not transient: a bug, or a database that refuses what it must not refuse.
  */
 export async function runNode(options: NodeOptions): Promise<Exclude<Outcome, { type: 'restart' }>> {
-  const endsByCopy = new Map<string, Ends>()
-  for (;;) {
-    const outcome = await runSession(options, endsByCopy)
-    if (outcome.type !== 'restart') return outcome
-    options.emit({ type: 'restarted', reason: outcome.reason })
-    if (options.signal.aborted) return STOPPED
+  const run: Run = { endsByCopy: new Map(), pool: options.pool ?? createProofPool(), hasSaidOpen: false }
+  try {
+    for (;;) {
+      const outcome = await runSession(options, run)
+      if (outcome.type !== 'restart') return outcome
+      options.emit({ type: 'restarted', reason: outcome.reason })
+      if (options.signal.aborted) return STOPPED
+    }
+  } finally {
+    if (options.pool === undefined) await run.pool.close()
   }
 }
+
+/** What outlives a session. */
+interface Run {
+  readonly endsByCopy: Map<string, Ends>
+  /** Has no threads yet, and never has any for an open log. */
+  readonly pool: ProofPool
+  hasSaidOpen: boolean
+}
+
+const OPEN_LOG =
+  'this log is open: nobody has to sign, and whoever can append to it may write everything; who may write what can be said in a log that was made with `spindexer log create --admin`'
 
 /** By partition, DEFINITIONS included, the end of the log when it was first seen. */
 type Ends = ReadonlyMap<number, bigint>
 
 /** From one reading of the state to the moment at which it has to be read again. */
-async function runSession(options: NodeOptions, endsByCopy: Map<string, Ends>): Promise<Outcome> {
+async function runSession(options: NodeOptions, run: Run): Promise<Outcome> {
   const { log, store, emit } = options
   const ending = new AbortController()
   const signal = AbortSignal.any([options.signal, ending.signal])
@@ -70,7 +91,7 @@ async function runSession(options: NodeOptions, endsByCopy: Map<string, Ends>): 
   try {
     const checked = await retry('check the log', () => inspectLog(log))
     if (checked.type === 'refused') return checked
-    const { logId, copyId, generation, maxClockAheadMs } = checked.genesis
+    const { logId, copyId, generation, maxClockAheadMs, admins } = checked.genesis
     const identity: LogIdentity = { logId, copyId, generation }
     const state = await retry('read the state', () => store.load(identity))
     if (state.type === 'refused') return { type: 'refused', problems: [state] }
@@ -86,15 +107,21 @@ async function runSession(options: NodeOptions, endsByCopy: Map<string, Ends>): 
       rejudgedTo: state.rejudgedTo,
       positions: state.positions,
     })
-    const ends = endsByCopy.get(copyId) ?? endsOf(checked)
-    endsByCopy.set(copyId, ends)
+    if (admins.length === 0 && !run.hasSaidOpen) emit({ type: 'warning', text: OPEN_LOG })
+    run.hasSaidOpen = true
+    const ends = run.endsByCopy.get(copyId) ?? endsOf(checked)
+    run.endsByCopy.set(copyId, ends)
 
+    const initial = initialStanding(admins)
     const context: Context = {
       log,
       store,
       identity,
       hashSeed: { first: randomInt(2 ** 32), second: randomInt(2 ** 32) },
-      judge: createOpenJudge({ logId, maxClockAheadMs }),
+      judge: createJudge({ logId, generation, maxClockAheadMs }),
+      openJudge: createOpenJudge({ logId, maxClockAheadMs }),
+      initialStanding: initial,
+      proofs: initial.type === 'guarded' ? run.pool : null,
       maxClockAheadMs,
       retry,
       signal,
@@ -103,6 +130,7 @@ async function runSession(options: NodeOptions, endsByCopy: Map<string, Ends>): 
       checkMembership: () =>
         retry('check the membership', async () => (await options.checkMembership?.()) ?? []),
       catalogue: state.catalogue,
+      standing: state.standings.get(DEFINITIONS) ?? initial,
       lock: createLock(),
       drain: async () => {},
       wakeRejudge: createBell(),
@@ -130,6 +158,7 @@ async function runTasks(
       applyMutations(context, {
         scope: options.scope,
         windowBytesMax: options.windowBytesMax ?? WINDOW_BYTES_MAX,
+        proveBytesMax: PROVE_BYTES_MAX,
       }),
     ),
     current.promise.then(() => rejudgeParked(context, options.rejudgeMessagesMax ?? REJUDGE_MESSAGES_MAX)),

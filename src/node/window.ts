@@ -2,13 +2,16 @@
 
 import type { Catalogue } from '../codec/catalogue.ts'
 import type { DirectReader } from '../codec/direct.ts'
+import type { Right } from '../codec/policy/rights.ts'
+import type { Standing } from '../codec/policy/standing.ts'
 import type { LogRecord, RecordCursor } from '../codec/record.ts'
-import type { OpenJudge, Verdict } from '../codec/verdict.ts'
+import type { Judge, Verdict } from '../codec/verdict.ts'
 import type { Mutation } from '../crdt/mutation.ts'
 import type { PackedFold } from '../crdt/packed/fold.ts'
 import { maxStamp, type Stamp, stampWord, wordsToStamp } from '../crdt/stamp.ts'
 import { recordHash } from '../log/hash.ts'
 import type { LogEvent } from '../log/log.ts'
+import type { Proofs } from '../proofs/proofs.ts'
 import type {
   Batch,
   LastRecord,
@@ -17,9 +20,12 @@ import type {
   PartitionStep,
   SetAside,
 } from '../store/store.ts'
+import { createAuthors } from './authors.ts'
+import { createGate, type Freedom } from './gate.ts'
 import { createOriginCounts, type OriginCounts } from './origins.ts'
 
-export type Chunk = Extract<LogEvent, { type: 'chunk' }>
+/** `proofs` are there in a guarded log, as far as anything of the chunk is signed. */
+export type Chunk = Extract<LogEvent, { type: 'chunk' }> & { readonly proofs?: Proofs | null }
 
 // What a set-aside message, or an origin, costs in memory.
 const ASIDE_BYTES = 400
@@ -29,8 +35,11 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 export interface Window {
   readonly catalogue: Catalogue
   readonly rows: PackedFold
-  /** Judges and folds a chunk's records. Chunks of one partition must follow one another: ask `end` first. */
-  add(chunk: Chunk): void
+  /**
+   * Judges and folds a chunk's records; `standing` is what holds where it begins, the answer what holds where it ends.
+   * Chunks of one partition must follow one another: ask `end` first.
+   */
+  add(chunk: Chunk, standing: Standing): Standing
   /** Where the next chunk of a partition must begin; null when it may begin anywhere. */
   end(partition: number): bigint | null
   isEmpty(): boolean
@@ -41,7 +50,7 @@ export interface Window {
 
 export interface WindowOptions {
   readonly catalogue: Catalogue
-  readonly judge: OpenJudge
+  readonly judge: Judge
   /** Of the same catalogue. */
   readonly direct: DirectReader
   /** Empty; the window's alone until its batch is written. */
@@ -51,6 +60,7 @@ export interface WindowOptions {
 export function createWindow({ catalogue, judge, direct, rows }: WindowOptions): Window {
   const steps = new Map<number, Mutable<PartitionStep>>()
   const origins = createOriginCounts()
+  const authors = createAuthors()
   const parked: ParkedMessage[] = []
   const quarantined: SetAside[] = []
 
@@ -77,9 +87,14 @@ export function createWindow({ catalogue, judge, direct, rows }: WindowOptions):
     }
   }
   /** Most messages: read and merged without an object. */
-  const addDirectly = (cursor: RecordCursor, newest: Uint32Array, partition: number): boolean => {
+  const addDirectly = (
+    cursor: RecordCursor,
+    right: Right | Freedom,
+    newest: Uint32Array,
+    partition: number,
+  ): boolean => {
     const plan = direct.read(cursor)
-    if (plan === null) return false
+    if (plan === null || (right !== 'free' && !direct.isCovered(right, plan))) return false
     const { message, seqHigh } = direct
     rows.tableOf(plan.shape).merge(message)
     const { stamp } = message
@@ -91,27 +106,39 @@ export function createWindow({ catalogue, judge, direct, rows }: WindowOptions):
   return {
     catalogue,
     rows,
-    add(chunk) {
+    add(chunk, before) {
       const step = stepOf(steps, chunk)
       const newest = new Uint32Array(4)
+      const gate = createGate(before, chunk.proofs ?? null)
+      const isGuarded = before.type === 'guarded'
+      const { stamp } = direct.message
       const cursor = chunk.records.cursor()
       let merged = 0
-      while (cursor.next()) {
-        if (cursor.isPlain && addDirectly(cursor, newest, chunk.partition)) {
+      for (let i = 0; cursor.next(); i++) {
+        const right = gate.rightOf(cursor, i)
+        if (right !== null && addDirectly(cursor, right, newest, chunk.partition)) {
           merged++
-        } else {
-          const record = cursor.record()
-          countStrictly(step, record, judge(record, catalogue))
+          if (isGuarded) authors.add(gate.signerOf(i), stamp[2]!, stamp[3]!)
+          continue
         }
+        const record = cursor.record()
+        const verdict = judge(record, catalogue, gate.standing, gate.proofOf(i))
+        countStrictly(step, record, verdict)
+        if (verdict.type === 'control') gate.pass(verdict.standing)
+        else if (isGuarded && verdict.type === 'merge') authors.addMutation(verdict.signer, verdict.mutation)
       }
       step.consumed += merged
       step.merged += merged
       if (merged > 0) step.newestStamp = maxStamp(step.newestStamp, wordsToStamp(newest))
       noteEnd(step, chunk)
+      const after = gate.standing
+      if (after !== before && after.type === 'guarded') step.standing = after
+      return after
     },
     end: (partition) => steps.get(partition)?.next ?? null,
     isEmpty: () => steps.size === 0,
-    bytes: () => rows.size() + (parked.length + quarantined.length + origins.size()) * ASIDE_BYTES,
+    bytes: () =>
+      rows.size() + (parked.length + quarantined.length + origins.size()) * ASIDE_BYTES + authors.bytes(),
     toBatch: (identity) => ({
       identity,
       catalogueOffset: catalogue.offset,
@@ -120,7 +147,7 @@ export function createWindow({ catalogue, judge, direct, rows }: WindowOptions):
       parked,
       quarantined,
       origins: origins.toSteps(),
-      authors: [],
+      authors: authors.toList(),
     }),
   }
 }

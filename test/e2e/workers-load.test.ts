@@ -230,4 +230,4 @@ function expectCalmWords(crew: Crew): void {
 
 /** The warning is of the shared broker, which is one. */
 const CALM =
-  /^(HTTP at |Node of log |Took \d+ definitions?\.|Stopped|processed: |warning: kafka topic .* is on one broker only)/
+  /^(HTTP at |Node of log |Took \d+ definitions?\.|Stopped|processed: |warning: (?:kafka topic .* is on one broker only|this log is open: ))/

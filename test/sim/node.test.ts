@@ -6,33 +6,23 @@ import { EMPTY_CATALOGUE } from '../../src/codec/catalogue.ts'
 import { judgeOpenDefinitions } from '../../src/codec/definitions.ts'
 import { DEFINITIONS, type LogRecord } from '../../src/codec/record.ts'
 import { createOpenJudge } from '../../src/codec/verdict.ts'
-import { createFold, type Fold, foldMutation } from '../../src/crdt/fold.ts'
+import { createFold, foldMutation } from '../../src/crdt/fold.ts'
 import { createLog } from '../../src/log/genesis.ts'
 import type { NewRecord } from '../../src/log/log.ts'
 import { createMemoryLog, type MemoryLog } from '../../src/log/memory/log.ts'
 import { runNode } from '../../src/node/run.ts'
-import { createMemoryDatabase, type MemoryDatabase } from '../../src/store/memory/database.ts'
+import { createMemoryDatabase } from '../../src/store/memory/database.ts'
 import { createMemoryStore } from '../../src/store/memory/store.ts'
 import { announceSeed } from '../support/seed.ts'
 import { soaked } from '../support/soak.ts'
-import {
-  below,
-  createFaultyStore,
-  createRandom,
-  Killed,
-  one,
-  Passing,
-  type Random,
-  randomDefinition,
-  randomRecord,
-} from './world.ts'
+import { consumedOf, keepRunning, plain, runWorker, sumOf, waitUntil } from './workers.ts'
+import { below, createRandom, one, type Random, randomDefinition, randomRecord } from './world.ts'
 
 const SEED = announceSeed('test/sim/node.test.ts')
 const WORLDS = soaked(12)
 const MESSAGES = 400
 const LOG_ID = '11111111-1111-4111-8111-111111111111'
 const MAX_CLOCK_AHEAD_MS = 60_000n
-const WORKER_STARTS_MAX = 1_000
 
 describe('nodes under faults', () => {
   for (let world = 0; world < WORLDS; world++) {
@@ -150,49 +140,6 @@ function definitionsAtOnce(random: Random): NewRecord[] {
   return dice < 0.4 ? [first, randomDefinition(random), randomDefinition(random)] : [first]
 }
 
-/** A worker that is started again whenever it is killed, as a supervisor would. */
-async function keepRunning(
-  log: MemoryLog,
-  database: MemoryDatabase,
-  random: Random,
-  isHealed: () => boolean,
-  group: string,
-  signal: AbortSignal,
-): Promise<void> {
-  for (let starts = 0; !signal.aborted; starts++) {
-    if (starts > WORKER_STARTS_MAX)
-      throw new Error('a worker was killed too often: the simulation goes nowhere')
-    try {
-      const outcome = await runWorker(log, database, random, isHealed, { group, signal })
-      if (outcome.type === 'refused') throw new Error(JSON.stringify(outcome.problems))
-    } catch (error) {
-      if (!(error instanceof Killed)) throw error
-    }
-  }
-}
-
-function runWorker(
-  log: MemoryLog,
-  database: MemoryDatabase,
-  random: Random,
-  isHealed: () => boolean,
-  options: { group?: string; signal?: AbortSignal; untilEnd?: boolean },
-) {
-  const { group, signal = new AbortController().signal, untilEnd = false } = options
-  return runNode({
-    log,
-    store: createFaultyStore(createMemoryStore(database), random, isHealed),
-    scope: group === undefined ? { type: 'all' } : { type: 'group', group, member: `${random()}` },
-    signal,
-    untilEnd,
-    isTransient: (error) => error instanceof Passing,
-    emit: () => {},
-    windowBytesMax: 2_000,
-    // Several chunks each time, so that kills and definitions fall between two.
-    rejudgeMessagesMax: 3,
-  })
-}
-
 async function createWorldLog(partitions: number, now: () => bigint): Promise<MemoryLog> {
   const log = createMemoryLog({ partitions, now, chunkRecords: 7 })
   const plan = {
@@ -245,32 +192,5 @@ async function modelOf(log: MemoryLog) {
     quarantined: quarantined.sort(),
     merged,
     definitionsEnd: end,
-  }
-}
-
-function plain(fold: Fold): unknown {
-  return [...fold]
-    .flatMap(([dataset, rowsByKey]) =>
-      [...rowsByKey].map(([text, { alive, dead, cells }]) => ({
-        id: `${dataset}/${text}`,
-        alive,
-        dead,
-        cells: [...cells].sort(([a], [b]) => (a < b ? -1 : 1)),
-      })),
-    )
-    .sort((a, b) => (a.id < b.id ? -1 : 1))
-}
-
-function sumOf(database: MemoryDatabase, of: 'consumed' | 'merged'): bigint {
-  return [...database.partitions.values()].reduce((sum, partition) => sum + partition[of], 0n)
-}
-
-const consumedOf = (database: MemoryDatabase): bigint => sumOf(database, 'consumed')
-
-async function waitUntil(isSo: () => boolean, timeoutMs = 30_000): Promise<void> {
-  const until = Date.now() + timeoutMs
-  while (!isSo()) {
-    if (Date.now() > until) throw new Error('waited in vain for the nodes to catch up')
-    await sleep(5)
   }
 }

@@ -1,10 +1,12 @@
 // A guarded log in which everything happens that may go wrong with signatures and policies, each record with what becomes of it.
 
 import { encodeMutation } from '../../src/codec/avro-encode.ts'
+import type { Catalogue } from '../../src/codec/catalogue.ts'
 import type { Policy } from '../../src/codec/control.ts'
+import { judgeDefinitions, nothingDefined } from '../../src/codec/definitions.ts'
 import { frameSingleObject } from '../../src/codec/framing.ts'
 import { parseJson } from '../../src/codec/json.ts'
-import { DEFINITIONS } from '../../src/codec/record.ts'
+import { DEFINITIONS, type LogRecord } from '../../src/codec/record.ts'
 import type { Operation } from '../../src/crdt/mutation.ts'
 import { createStamp, type Origin } from '../../src/crdt/stamp.ts'
 import type { Value } from '../../src/crdt/value.ts'
@@ -260,4 +262,22 @@ function smallOrder(header: Buffer): Buffer {
   changed[1] = 1
   changed[1 + 32] = 1
   return changed
+}
+
+/** What the definitions of the log add up to. */
+export function guardedCatalogue(logId: string): Catalogue {
+  const records = guardedDefinitions(logId).map(({ record }, i): LogRecord => {
+    const { key, value, headers = [] } = record
+    return {
+      partition: DEFINITIONS,
+      offset: BigInt(i + 1),
+      appendMs: 0n,
+      stampedByLog: true,
+      key,
+      value,
+      headers,
+    }
+  })
+  const end = BigInt(records.length + 1)
+  return judgeDefinitions(nothingDefined(ADMINS), records, end, { logId, generation: 1 }).catalogue
 }
