@@ -42,10 +42,11 @@ describe('the commands', () => {
   test('write, and say so', () => {
     expect(JSON.parse(ran.outputs[1]!)).toMatchObject({ durable: 1, applied: true })
     expect(JSON.parse(ran.outputs[2]!)).toMatchObject({ durable: 2, applied: true })
+    expect(JSON.parse(ran.outputs[3]!)).toMatchObject({ durable: 1, applied: true })
   })
 
   test('read what was written', () => {
-    const answers = ran.outputs[3]!
+    const answers = ran.outputs[4]!
     for (const part of ['"name":"artists"', '"title":"Blue","plays":9', '"stamp":"', '"next":"']) {
       expect(answers).toContain(part)
     }
