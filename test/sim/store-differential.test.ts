@@ -3,14 +3,25 @@
 import type { Pool } from 'pg'
 import { describe, expect, it } from 'vitest'
 import type { Catalogue, ColumnType, Dataset } from '../../src/codec/catalogue.ts'
+import type { GuardedStanding } from '../../src/codec/policy/standing.ts'
 import type { Pointer } from '../../src/codec/record.ts'
+import type { Signer } from '../../src/codec/signing/signer-key.ts'
 import type { Mutation } from '../../src/crdt/mutation.ts'
+import type { Origin } from '../../src/crdt/stamp.ts'
 import type { Value } from '../../src/crdt/value.ts'
 import { createMemoryDatabase, type MemoryDatabase } from '../../src/store/memory/database.ts'
 import { createMemoryReader } from '../../src/store/memory/reader.ts'
 import { createMemoryStore } from '../../src/store/memory/store.ts'
 import { isTransient } from '../../src/store/postgres/errors.ts'
-import type { Batch, OriginStep, ParkedMessage, Rejudgement, SetAside, Store } from '../../src/store/store.ts'
+import type {
+  Authorship,
+  Batch,
+  OriginStep,
+  ParkedMessage,
+  Rejudgement,
+  SetAside,
+  Store,
+} from '../../src/store/store.ts'
 import {
   ALL_TYPES,
   batchOf,
@@ -22,6 +33,8 @@ import {
   loadState,
   mutationOf,
   setAsideOf,
+  signerOf,
+  standingOf,
   wholeState,
 } from '../contract/store-fixture.ts'
 import { openPostgres, type PostgresBench } from '../store/postgres-bench.ts'
@@ -58,6 +71,10 @@ const KEYS: Readonly<Partial<Record<ColumnType, readonly string[]>>> = {
 
 const named = (types: readonly ColumnType[], suffix: string): Record<string, ColumnType> =>
   Object.fromEntries(types.map((type) => [`${type}_${suffix}`, type]))
+
+/** The first is that of `stampOf`; of the others there is no row, and the last is, like the first, negative as a signed number. */
+const ORIGINS = ['aaaaaaaaaaaaaaaa', '0000000000000001', '7fffffffffffffff', 'ffffffffffffffff'] as Origin[]
+const SIGNERS: readonly Signer[] = [null, signerOf(1), signerOf(2), signerOf(1, 'eip191')]
 
 /** What each definition makes of the catalogue: new columns, a new dataset, a requirement gone, nothing. */
 const CATALOGUES: readonly Catalogue[] = (() => {
@@ -119,6 +136,17 @@ function randomWait(random: Random): string | null {
   return one(random, ['', null, 'ctid', 'long_Y', 'json_x'])
 }
 
+/** Often none, at times the same one twice. */
+function randomAuthors({ random }: World): Authorship[] {
+  return some(random, 3, () => ({ origin: one(random, ORIGINS), signer: one(random, SIGNERS) }))
+}
+
+/** What holds from now on, now and then. */
+function randomStanding({ random }: World): GuardedStanding | null {
+  if (random() < 0.8) return null
+  return standingOf(below(random, 4), { unsigned: random() < 0.5, isClosed: random() < 0.2 })
+}
+
 function randomBatch(world: World, partition: number): Batch {
   const { random, database } = world
   let offset = database.partitions.get(partition)?.position ?? 0n
@@ -141,6 +169,8 @@ function randomBatch(world: World, partition: number): Batch {
       parked: some(random, 3, parked),
       quarantined: some(random, 1, setAside),
       origins: [...origins.values()],
+      authors: randomAuthors(world),
+      step: { standing: randomStanding(world) },
     },
   )
 }
@@ -180,7 +210,7 @@ async function defineNext(world: World): Promise<void> {
   const catalogue = CATALOGUES[++world.version]!
   const offset = world.database.catalogue.offset
   const refused = some(world.random, 1, () => setAsideOf({ partition: -1, offset }, 'all', 'type-changed'))
-  const step = definitionStep(offset, catalogue, { refused })
+  const step = definitionStep(offset, catalogue, { refused, standing: randomStanding(world) })
   expect(await world.workers[1].define(step)).toEqual(await world.model.define(step))
 }
 
@@ -197,7 +227,7 @@ async function rejudge(world: World): Promise<void> {
     catalogueOffset: world.database.catalogue.offset,
     taken: pointers,
     rows: foldOf(some(world.random, 6, () => randomMutation(world))),
-    authors: [],
+    authors: randomAuthors(world),
     parked: parkedAgain.map((pointer) => ({
       ...setAsideOf(pointer, one(world.random, ['all', 'Pair']), 'again'),
       waitsFor: randomWait(world.random),
@@ -219,9 +249,10 @@ async function expectSame(world: World, bench: PostgresBench): Promise<void> {
     await reader.close()
   }
   for (const store of world.workers) expect(await loadState(store)).toEqual(await loadState(world.model))
-  const { parked, quarantined } = world.database
+  const { parked, quarantined, authors } = world.database
   expect(await readSetAside(bench.pool, 'parked')).toEqual(sorted([...parked.values()]))
   expect(await readSetAside(bench.pool, 'quarantined')).toEqual(sorted([...quarantined.values()]))
+  expect(await readAuthors(bench.pool)).toEqual(authors)
   for (const dataset of world.database.catalogue.datasets.values()) await expectClean(bench.pool, dataset)
 }
 
@@ -238,6 +269,19 @@ async function readSetAside(pool: Pool, table: 'parked' | 'quarantined'): Promis
     appendMs: BigInt(append_ms),
     ...(judged_at === undefined ? {} : { judgedAt: BigInt(judged_at), waitsFor: waits_for }),
   }))
+}
+
+/** All of them, also of origins that no reader meets. */
+async function readAuthors(pool: Pool): Promise<ReadonlyMap<string, ReadonlySet<Signer>>> {
+  const { rows } = await pool.query<{ origin: string; signer: Signer }>(
+    `select lpad(to_hex(origin), 16, '0') as origin, signer
+     from spindexer.authors left join spindexer.signers on id = signer_id`,
+  )
+  const authors = new Map<string, Set<Signer>>()
+  for (const { origin, signer } of rows) {
+    authors.set(origin, (authors.get(origin) ?? new Set()).add(signer))
+  }
+  return authors
 }
 
 /** A cell that is no part of the state leaves nothing behind: no value without a stamp, no stamp that is not above the tombstone. */

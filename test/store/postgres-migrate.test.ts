@@ -2,12 +2,28 @@
 
 import type pg from 'pg'
 import { afterEach, describe, expect, it } from 'vitest'
+import { stampToOrigin } from '../../src/crdt/stamp.ts'
 import { createPool } from '../../src/postgres/pool.ts'
 import { migrate } from '../../src/store/postgres/migrate.ts'
 import { createPostgresReader } from '../../src/store/postgres/reader.ts'
 import { createPostgresStore } from '../../src/store/postgres/store.ts'
 import { MIGRATIONS } from '../../src/store/postgres/version.ts'
-import { batchOf, datasetOf, LOG, mutationOf, prepare } from '../contract/store-fixture.ts'
+import type { StoredRow } from '../../src/store/store.ts'
+import {
+  batchOf,
+  catalogueOf,
+  datasetOf,
+  definitionStep,
+  LOG,
+  loadState,
+  mutationOf,
+  parkedOf,
+  prepare,
+  rowsOf,
+  signerOf,
+  stampOf,
+  standingOf,
+} from '../contract/store-fixture.ts'
 import { runCli } from '../support/cli.ts'
 import { createDatabase, postgres, startPostgres, temporaryDir } from '../support/services.ts'
 
@@ -26,6 +42,24 @@ async function freshPool(): Promise<pg.Pool> {
   const database = await createDatabase(18, 'migrate')
   endings.push(() => database.drop())
   return poolOf(database.url)
+}
+
+/** What a program that knew so many migrations has made of an empty database. */
+async function migrateTo(pool: pg.Pool, version: number): Promise<void> {
+  await pool.query(`create schema data; create schema spindexer; create table spindexer.migrations
+    (number int primary key, applied_at timestamptz not null default clock_timestamp())`)
+  for (const [i, sql] of MIGRATIONS.slice(0, version).entries()) {
+    await pool.query(sql)
+    await pool.query('insert into spindexer.migrations (number) values ($1)', [i + 1])
+  }
+}
+
+async function readRow(pool: pg.Pool): Promise<StoredRow | undefined> {
+  const reader = await createPostgresReader(pool)
+  if ('type' in reader) throw new Error(reader.what)
+  const [row] = await rowsOf(reader, 'tracks', undefined, { signers: true })
+  await reader.close()
+  return row
 }
 
 describe('migrate', () => {
@@ -47,12 +81,8 @@ describe('migrate', () => {
 
   it('messages parked by version 1 wait for what its judge said of them, also those that were being judged again', async () => {
     const pool = await freshPool()
-    await pool.query(`create schema spindexer; create table spindexer.migrations
-      (number int primary key, applied_at timestamptz not null default clock_timestamp())`)
-    await pool.query(MIGRATIONS[0]!)
+    await migrateTo(pool, 1)
     await pool.query(`
-      create schema data;
-      insert into spindexer.migrations (number) values (1);
       insert into spindexer.node (data_schema, log_id, copy_id, generation) values ('data', 'l', 'c', 1);
       update spindexer.definitions set next_offset = 3, rejudged_to = 2;
       insert into spindexer.datasets values ('tracks', '{}', 3);
@@ -72,6 +102,36 @@ describe('migrate', () => {
       '2 mood',
       '1 plays',
     ])
+  })
+
+  it('a state of version 3, which knows no signatures, stays, and goes on in a log that has them', async () => {
+    const pool = await freshPool()
+    await migrateTo(pool, 3)
+    await pool.query(
+      `insert into spindexer.node (data_schema, log_id, copy_id, generation) values ('data', $1, $2, $3)`,
+      [LOG.logId, LOG.copyId, LOG.generation],
+    )
+    const store = createPostgresStore({ pool })
+    const tracks = datasetOf('tracks', { columns: { title: 'string' } })
+    await store.define(definitionStep(0n, catalogueOf(1n, tracks)))
+    const parked = [parkedOf({ partition: 0, offset: 1n }, 'tracks', 'plays')]
+    const old = batchOf([mutationOf('upsert', 'tracks', 'a', 1, { title: 'Blue' })], { parked })
+    expect(await store.commit(old)).toEqual({ type: 'committed' })
+    for (const refused of [await store.load(LOG), await createPostgresReader(pool)]) {
+      expect(refused).toMatchObject({ type: 'refused', remedy: 'run `spindexer migrate`' })
+    }
+
+    expect(await migrate(pool)).toEqual({ type: 'migrated', applied: MIGRATIONS.length - 3 })
+    const state = await loadState(store)
+    expect(state).toMatchObject({ positions: new Map([[0, 2n]]), standings: new Map(), rejudgedTo: 1n })
+    const row = await readRow(pool)
+    expect([...row!.cells].map(([name, { value }]) => [name, value])).toEqual([['title', 'Blue']])
+    expect(row!.signers).toEqual(new Map())
+    const authors = [{ origin: stampToOrigin(stampOf(1)), signer: signerOf(1) }]
+    const step = { standing: standingOf(1) }
+    expect((await store.commit(batchOf([], { from: 2n, authors, step }))).type).toBe('committed')
+    expect((await loadState(store)).standings).toEqual(new Map([[0, standingOf(1)]]))
+    expect([...(await readRow(pool))!.signers!.values()]).toEqual([[signerOf(1)]])
   })
 
   it('a database newer than the program is refused by everything', async () => {
