@@ -5,6 +5,7 @@ import { checkLog } from '../log/check.ts'
 import type { LogDescription } from '../log/log.ts'
 import { isLaterGeneration, refuseIdentity } from '../store/identity.ts'
 import type { StoreStatus } from '../store/store.ts'
+import { policyOf } from './policy-record.ts'
 
 /** What a look at the log brought. */
 export type SeenLog =
@@ -101,6 +102,7 @@ export function toStatusRecord(
   return {
     log: description?.name ?? null,
     ...(status.identity ?? { logId: null, copyId: null, generation: null }),
+    policy: policyOf(status, description),
     lag: lagOf(partitions),
     newestStamp: status.state?.newestStamp ?? null,
     newestAppendMs: status.state?.newestAppendMs ?? null,

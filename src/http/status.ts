@@ -55,6 +55,21 @@ const STATUS_SCHEMA = {
             logId: { type: ['string', 'null'] },
             copyId: { type: ['string', 'null'] },
             generation: MAYBE_COUNT,
+            policy: {
+              ...object({
+                type: { enum: ['open', 'guarded'] },
+                version: MAYBE_COUNT,
+                isClosed: { type: ['boolean', 'null'] },
+                partitions: {
+                  type: 'array',
+                  items: object({ partition: COUNT, version: COUNT, isClosed: { type: 'boolean' } }),
+                  description: 'where they differ, all of them, -1 the definitions; else none',
+                },
+              }),
+              type: ['object', 'null'],
+              description:
+                'who may write where the node stands; null while that is not known. In an open log, and where partitions differ, version and isClosed are null',
+            },
             lag: { ...MAYBE_COUNT, description: 'records to process; null while the log does not answer' },
             newestStamp: { type: ['string', 'null'] },
             newestAppendMs: MAYBE_COUNT,

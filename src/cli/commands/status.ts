@@ -1,6 +1,8 @@
 // `status`: how far a node is, what it holds, and what it has set aside.
 
 import type { Command } from 'commander'
+import { DEFINITIONS } from '../../codec/record.ts'
+import { type PolicyRecord, policyOf } from '../../http/policy-record.ts'
 import {
   definitionsOf,
   descriptionFor,
@@ -54,9 +56,11 @@ async function lookAtLog(context: Context): Promise<SeenLog> {
 async function print(out: Output, status: StoreStatus, description: LogDescription | null): Promise<void> {
   const partitions = partitionsOf(status, description)
   const definitions = definitionsOf(status, description)
+  const policy = policyOf(status, description)
   await out.record({
     log: description?.name ?? 'not known',
     'log id': status.identity?.logId ?? 'none yet: this node has not run',
+    policy: policyWords(policy),
     lag: lagOf(partitions) ?? 'not known',
     definitions: `${definitions.taken} taken, ${definitions.refused} refused${definitions.lag ? `, ${definitions.lag} to read` : ''}`,
     'parked messages': definitions.isJudgingAgain
@@ -65,6 +69,11 @@ async function print(out: Output, status: StoreStatus, description: LogDescripti
     sessions: `${status.origins.seen} seen, ${status.origins.withGaps} with gaps, ${status.origins.withDuplicates} with duplicates`,
   })
   const tables: readonly (readonly Row[])[] = [
+    (policy?.partitions ?? []).map(({ partition, version, isClosed }) => ({
+      partition: partition === DEFINITIONS ? 'definitions' : partition,
+      'policy version': version,
+      closed: isClosed ? 'yes' : 'no',
+    })),
     partitions.map(({ controls: _controls, ...shown }) => shown),
     status.rows.map(({ dataset, visible, incomplete, absent }) => ({
       dataset,
@@ -79,4 +88,12 @@ async function print(out: Output, status: StoreStatus, description: LogDescripti
     await out.write('\n')
     await out.table(rows)
   }
+}
+
+function policyWords(policy: PolicyRecord | null): string {
+  if (policy === null) return 'not known'
+  if (policy.type === 'open') return 'open: whoever can append to the log may write'
+  if (policy.partitions.length > 0) return 'guarded, by partition'
+  const { version, isClosed } = policy
+  return `guarded, version ${version}${isClosed === true ? ', closed' : ''}`
 }
