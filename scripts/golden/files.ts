@@ -4,6 +4,7 @@ import { canonicalJsonVectors } from './canonical-json.ts'
 import { definitionVectors } from './definitions.ts'
 import { mergeVectors } from './merge.ts'
 import { messageVectors } from './messages.ts'
+import { signatureFileVectors } from './signatures.ts'
 import { stampVectors } from './stamps.ts'
 import { typedVectors } from './typed.ts'
 import { valueVectors } from './values.ts'
@@ -20,6 +21,7 @@ export function createGoldenFiles(): ReadonlyMap<string, string> {
     'verdicts.json': verdictVectors(),
     'definitions.json': definitionVectors(),
     'merge.json': mergeVectors(),
+    'signatures.json': signatureFileVectors(),
   }
   return new Map(
     Object.entries(files).map(([name, vectors]) => [name, `${JSON.stringify(vectors, null, 2)}\n`]),
