@@ -11,17 +11,17 @@ from spindexer_format.control import integer_of, parse_control
 from spindexer_format.definitions import Catalogue
 from spindexer_format.dump import dump_cells, fingerprint
 from spindexer_format.merge import State, merge
+from spindexer_format.policy import Standing, initial_standing
 from spindexer_format.refusal import Refused
-from spindexer_format.verdict import Log, Record, Verdict, judge
+from spindexer_format.signature import Prover
+from spindexer_format.verdict import Log, Record, Verdict, define, judge
 
 RULES = 1
 
 Note = Callable[[Record, Verdict], None]
 
 
-def fold_to_stdout(
-    definitions: Iterable[Record], data: Iterable[Record], verdicts: Path | None
-) -> None:
+def fold_to_stdout(definitions: Iterable[Record], data: Iterable[Record], verdicts: Path | None) -> None:
     """Prints the cells on stdout, the counts and the fingerprint on stderr; `verdicts` is a file that says of each
     record what became of it and why.
     """
@@ -38,19 +38,27 @@ def _fold(definitions: Iterable[Record], data: Iterable[Record], note: Note) -> 
     """
     log, catalogue, refused = _read_definitions(definitions, note)
     state: State = {}
+    authors: dict[bytes, set[str | None]] = {}
     counts: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
+    prover = Prover(log.log_id)
+    # By partition: each has policies of its own, in its own order.
+    standings: dict[int, Standing] = {}
     for record in data:
         if record.offset == 0:
             _check_genesis(record, log)
-        verdict = judge(record, log, catalogue)
+            standings[record.partition] = initial_standing(log.admins)
+        verdict = judge(record, log, catalogue, standings[record.partition], prover)
+        standings[record.partition] = verdict.standing
         note(record, verdict)
         if verdict.kind == "merge" and verdict.mutation is not None:
             merge(state, verdict.mutation)
+            if log.admins:
+                authors.setdefault(verdict.mutation.stamp[8:], set()).add(verdict.signer)
         elif verdict.kind != "control":
             reasons[f"{verdict.kind}: {verdict.reason} ({verdict.detail})"] += 1
         counts[verdict.kind] += 1
-    lines = list(dump_cells(state, catalogue))
+    lines = list(dump_cells(state, catalogue, authors))
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
     for line in lines:
         sys.stdout.write(line + "\n")
@@ -92,27 +100,15 @@ def _read_definitions(records: Iterable[Record], note: Note) -> tuple[Log, Catal
     for record in records:
         if log is None:
             log = _read_genesis(record)
-        verdict = _define(record, log, catalogue)
+            standing, prover = initial_standing(log.admins), Prover(log.log_id)
+        verdict = define(record, log, catalogue, standing, prover)
+        standing = verdict.standing
         note(record, verdict)
         if verdict.kind != "control":
             refused += 1
     if log is None:
         raise Refused("the definitions are empty: no genesis record at offset 0")
     return log, catalogue, refused
-
-
-def _define(record: Record, log: Log, catalogue: Catalogue) -> Verdict:
-    """What becomes of a record of the definitions; one that is refused is set aside like a quarantined message."""
-    verdict = judge(record, log, catalogue)
-    if verdict.kind != "control":
-        return verdict
-    control = parse_control(record.value or b"")
-    if control["kind"] == "dataset":
-        try:
-            catalogue.take(control["schema"])
-        except Refused as refusal:
-            return Verdict("quarantined", refusal.reason or "bad-definition", str(refusal))
-    return verdict
 
 
 def _read_genesis(record: Record) -> Log:
@@ -129,9 +125,12 @@ def _read_genesis(record: Record) -> Log:
         raise Refused(f"{where}: the genesis record of another partition")
     if integer_of(genesis["rules"]) != RULES:
         raise Refused(f"{where}: this program knows the rules {RULES}, not those of this log")
-    if genesis["admins"]:
-        raise Refused(f"{where}: this program does not know logs with admins")
-    return Log(genesis["logId"], integer_of(genesis["maxClockAhead"]) or 0)
+    return Log(
+        genesis["logId"],
+        integer_of(genesis["maxClockAhead"]) or 0,
+        integer_of(genesis["generation"]) or 0,
+        frozenset(genesis["admins"]),
+    )
 
 
 def _check_genesis(record: Record, log: Log) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from golden_checks import state, values
+from golden_checks import signatures, state, values
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 DIFFERENCES_SHOWN = 10
@@ -24,6 +24,7 @@ CHECKS: dict[str, FileCheck] = {
     "verdicts.json": state.check_verdicts,
     "definitions.json": state.check_definitions,
     "merge.json": state.check_merge,
+    "signatures.json": signatures.check_signatures,
 }
 
 

@@ -1,6 +1,8 @@
 // Python for tests: an interpreter with the packages of examples/python, and its programs run to their end.
 
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { inContainer } from './containers/run.ts'
@@ -28,16 +30,16 @@ export interface PythonResult {
  */
 async function python(): Promise<readonly string[]> {
   const isContained = servicesKind() === 'docker' && !(await hasPython())
-  const venv = join(CACHE, isContained ? 'python-in-container' : 'python')
+  const requirements = join(EXAMPLES, 'requirements.txt')
+  // Checkouts that share node_modules may differ in what they require.
+  const digest = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 8)
+  const venv = join(CACHE, `${isContained ? 'python-in-container' : 'python'}-${digest}`)
   // Tests also name files in directories of their own, under the temporary one.
   const around = isContained
     ? (command: Command) => inContainer('python', [ROOT, tmpdir()], command, ENVIRONMENT)
     : (command: Command) => command
   const script = join(import.meta.dirname, 'python-venv.py')
-  const { code, stderr } = await run(
-    around(['python3', script, venv, join(EXAMPLES, 'requirements.txt')]),
-    '',
-  )
+  const { code, stderr } = await run(around(['python3', script, venv, requirements]), '')
   if (code !== 0) throw new Error(`no Python for the tests: ${stderr.trim()}`)
   return around([join(venv, 'bin/python')])
 }

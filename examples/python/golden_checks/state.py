@@ -74,7 +74,7 @@ def check_messages(vectors: Any) -> tuple[int, list[str]]:
     return tally.result()
 
 
-def _catalogue_of(texts: list[str]) -> Catalogue:
+def catalogue_of(texts: list[str]) -> Catalogue:
     catalogue = Catalogue()
     for text in texts:
         catalogue.take(parse_control(text.encode())["schema"])
@@ -85,7 +85,7 @@ def check_verdicts(vectors: Any) -> tuple[int, list[str]]:
     tally = Tally()
     genesis = vectors["genesis"]
     log = Log(genesis["logId"], int(genesis["maxClockAhead"]))
-    catalogue = _catalogue_of(vectors["definitions"])
+    catalogue = catalogue_of(vectors["definitions"])
     for case in vectors["cases"]:
         value = None if case["value"] is None else bytes.fromhex(case["value"])
         headers = [(name, bytes.fromhex(text)) for name, text in case["headers"]]
@@ -182,7 +182,7 @@ def check_merge(vectors: Any) -> tuple[int, list[str]]:
     tally = Tally()
     for vector in vectors:
         name = vector["name"]
-        catalogue = _catalogue_of(vector["definitions"])
+        catalogue = catalogue_of(vector["definitions"])
         mutations = [mutation_of_vector(message) for message in vector["messages"]]
         for order, sequence in (("in order", mutations), ("backwards", mutations[::-1])):
             state: State = {}

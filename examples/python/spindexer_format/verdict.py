@@ -9,7 +9,9 @@ from .control import parse_control
 from .definitions import Catalogue
 from .framing import unframe
 from .mutation import Mutation, check_mutation
+from .policy import Guarded, Standing, check_admin, check_permitted, close, succeed
 from .refusal import Refused
+from .signature import SIGNATURE_HEADER, Prover
 from .stamps import is_too_far_ahead
 from .values import is_key_of, is_value_of
 
@@ -17,7 +19,7 @@ DEFINITIONS = -1
 VALUE_BYTES_MAX = 900_000
 _OUR_PREFIX = "spindexer-"
 _MARK = "spindexer-quarantined"
-_OUR_HEADERS = {"spindexer-signature", _MARK}
+_OUR_HEADERS = {SIGNATURE_HEADER, _MARK}
 
 Header = tuple[str, bytes | None]
 
@@ -40,26 +42,46 @@ class Log:
 
     log_id: str
     max_clock_ahead_ms: int
+    generation: int = 1
+    admins: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`mutation` is there for merge and parked; `reason` is a short code, the detail is for people."""
+    """`mutation` is there for merge and parked; `reason` is a short code, the detail is for people.
+
+    `signer`: who has signed it, in a guarded log. `standing`: what holds behind the record.
+    """
 
     kind: Literal["merge", "parked", "quarantined", "control"]
     reason: str = ""
     detail: str = ""
     mutation: Mutation | None = None
+    signer: str | None = None
+    standing: Standing = None
 
 
-def judge(record: Record, log: Log, catalogue: Catalogue) -> Verdict:
-    """The verdict under the definitions so far. A dataset record, not yet taken, is control."""
+def judge(
+    record: Record,
+    log: Log,
+    catalogue: Catalogue,
+    standing: Standing = None,
+    prover: Prover | None = None,
+) -> Verdict:
+    """The verdict under the definitions so far. A dataset record, not yet taken, is control.
+
+    `standing` is what holds at the record's place; the prover, of this log, is only asked in guarded logs.
+    """
     reason = ""
     try:
         value = _check_envelope(record)
+        signer = None if standing is None else _check_signature(record, value, standing, prover)
+        if len(value) > VALUE_BYTES_MAX:
+            raise Refused(f"a value of {len(value)} bytes", "too-large")
         if value.startswith(b"{"):
             reason = "bad-control"
-            return Verdict("control", detail=_check_control(value, record.partition, log))
+            kind, behind = _check_control(value, record.partition, log, standing, signer)
+            return Verdict("control", detail=kind, signer=signer, standing=behind)
         reason = "bad-avro"
         mutation = decode(unframe(value))
         check_mutation(mutation)
@@ -67,12 +89,30 @@ def judge(record: Record, log: Log, catalogue: Catalogue) -> Verdict:
             raise Refused("a mutation in the definitions", "mutation-in-definitions")
         if is_too_far_ahead(mutation.stamp, record.append_ms, log.max_clock_ahead_ms):
             raise Refused("the stamp is too far ahead of the append time", "clock-ahead")
+        if standing is not None:
+            check_permitted(standing, signer, mutation.dataset, mutation.operation, mutation.columns)
         check_against(mutation, catalogue)
     except Parked as refusal:
-        return Verdict("parked", refusal.reason, str(refusal), mutation)
+        return Verdict("parked", refusal.reason, str(refusal), mutation, signer, standing)
     except Refused as refusal:
-        return Verdict("quarantined", refusal.reason or reason, str(refusal))
-    return Verdict("merge", mutation=mutation)
+        return Verdict("quarantined", refusal.reason or reason, str(refusal), standing=standing)
+    return Verdict("merge", mutation=mutation, signer=signer, standing=standing)
+
+
+def define(
+    record: Record, log: Log, catalogue: Catalogue, standing: Standing = None, prover: Prover | None = None
+) -> Verdict:
+    """What becomes of a record of the definitions, and the catalogue moved by it; one that is refused is set aside
+    like a quarantined message.
+    """
+    verdict = judge(record, log, catalogue, standing, prover)
+    if verdict.kind == "control" and verdict.detail == "dataset":
+        try:
+            catalogue.take(parse_control(record.value or b"")["schema"])
+        except Refused as refusal:
+            reason = refusal.reason or "bad-definition"
+            return Verdict("quarantined", reason, str(refusal), standing=verdict.standing)
+    return verdict
 
 
 def _check_envelope(record: Record) -> bytes:
@@ -91,18 +131,36 @@ def _check_envelope(record: Record) -> bytes:
         seen.add(name)
     if _MARK in seen:
         raise Refused("marked as quarantined", "marked")
-    if len(record.value) > VALUE_BYTES_MAX:
-        raise Refused(f"a value of {len(record.value)} bytes", "too-large")
     return record.value
 
 
-def _check_control(value: bytes, partition: int, log: Log) -> str:
+def _check_signature(record: Record, value: bytes, standing: Guarded, prover: Prover | None) -> str | None:
+    """Who has signed the record, in a guarded log."""
+    if standing.closed:
+        raise Refused("it stands behind the close of the log", "closed")
+    if prover is None:
+        raise TypeError("a record of a guarded log is judged with a prover")
+    return prover.signer_of(value, record.headers)
+
+
+def _check_control(
+    value: bytes, partition: int, log: Log, standing: Standing, signer: str | None
+) -> tuple[str, Standing]:
+    """Its kind, and what holds behind it."""
     record = parse_control(value)
     if record["kind"] == "dataset" and partition != DEFINITIONS:
         raise Refused("a dataset record outside the definitions", "dataset-in-data")
     if record["kind"] == "genesis" and record["logId"] != log.log_id:
         raise Refused("the genesis of another log", "foreign-genesis")
-    return record["kind"]
+    kind = record["kind"]
+    if standing is None or kind == "genesis":
+        return kind, standing
+    if kind == "policy":
+        return kind, succeed(standing, record, signer)
+    if kind == "close":
+        return kind, close(standing, record, log.generation, signer)
+    check_admin(standing, signer)
+    return kind, standing
 
 
 class Parked(Refused):
