@@ -1,7 +1,7 @@
 // Opening what commands work on, checked, and closing it whatever happens.
 
 import { checkLog, type LogGenesis } from '../log/check.ts'
-import type { Log, LogDescription } from '../log/log.ts'
+import type { LogDescription } from '../log/log.ts'
 import type { StoreReader } from '../store/store.ts'
 import type { ReadDefinitions } from '../writer/definitions.ts'
 import { readDefinitions } from '../writer/definitions.ts'
@@ -45,8 +45,11 @@ export function withCheckedLog<T>(context: Context, use: (checked: CheckedLog) =
   })
 }
 
-export function readAllDefinitions(context: Context, log: Log, logId: string): Promise<ReadDefinitions> {
-  return readDefinitions(log, logId, context.io.signal)
+export function readAllDefinitions(
+  context: Context,
+  { log, genesis }: Pick<CheckedLog, 'log' | 'genesis'>,
+): Promise<ReadDefinitions> {
+  return readDefinitions(log, genesis, context.io.signal)
 }
 
 /** Opens the node's database. What it throws comes as a failure that names the database. */

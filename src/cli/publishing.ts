@@ -7,6 +7,7 @@ import { type CheckResult, checkSource } from '../writer/check.ts'
 import { readBytes } from '../writer/lines.ts'
 import type { OnlyChanged } from '../writer/only-changed.ts'
 import { orderTies } from '../writer/order.ts'
+import { createRefuseAct, type RefuseAct } from '../writer/permission.ts'
 import { type SendResult, sendSource } from '../writer/send.ts'
 import type { Session } from '../writer/session.ts'
 import type { LineProblem, Source } from '../writer/source.ts'
@@ -14,9 +15,11 @@ import { createTieCheck } from '../writer/ties.ts'
 import { compareWords, requireComparable, withOnlyChanged } from './comparing.ts'
 import type { Context } from './context.ts'
 import { explainError, Failure, usageFailure } from './errors.ts'
+import { type PolicyWatch, requireWriter, watchPolicy } from './guarded.ts'
 import { readAllDefinitions, withCheckedLog, withDatabase } from './log-access.ts'
 import { countOf, formatCount, startProgress } from './progress.ts'
 import { nowNs, openSession, registryAuthorities, type SessionSource } from './session.ts'
+import { readSigningKey } from './signing.ts'
 
 export interface PublishOptions {
   readonly skipInvalid?: boolean
@@ -47,27 +50,45 @@ export async function publishFrom(
   }
   if (options.onlyChangedIn !== undefined) requireComparable(context, isStream)
   requireRegistryUrl(context)
+  const key = readSigningKey(context)
   await withCheckedLog(context, async (checked) => {
-    const { catalogue } = await readAllDefinitions(context, checked.log, checked.genesis.logId)
+    const { catalogue, standing } = await readAllDefinitions(context, checked)
+    const signer = requireWriter(context, checked, standing, key)
+    const isGuarded = standing.type === 'guarded'
     const lines = createSource(() => readBytes(path, context.io.stdin), catalogue)
     const source = options.ties === 'order' ? await orderTies(lines, context.io.signal) : lines
     const latestNs = () => nowNs() + checked.genesis.maxClockAheadMs * 1_000_000n
+    const { onlyChangedIn } = options
+    const refuseAct = createRefuseAct(standing, signer?.signer ?? null)
+    const checkAll = (from: Source, refuse?: RefuseAct) =>
+      checkWhole(context, from, { path, isStream, latestNs: latestNs(), options, refuseAct: refuse })
+    // What is left of rows that are compared may be allowed where the whole rows are not.
+    const isComparing = onlyChangedIn !== undefined
     const check =
-      isStream && options.dryRun !== true
-        ? null
-        : await checkWhole(context, source, { path, isStream, latestNs: latestNs(), options })
+      isStream && options.dryRun !== true ? null : await checkAll(source, isComparing ? undefined : refuseAct)
     const finish = async (left: Source, compared: OnlyChanged | null): Promise<void> => {
+      if (compared !== null && isGuarded) await checkAll(left, refuseAct)
       if (options.dryRun === true) return sayDryRun(context, check!.valid, compared)
       const session = await openSession(context, {
         ...checked,
+        signer,
         isClockUsed: check === null || check.unstamped > 0,
         readNewest: newestOf(context, checked.genesis),
       })
       const total = compared === null ? (check?.valid ?? null) : null
-      await send(context, { source: left, session, path, total, latestNs, options, compared })
+      const policy = watchPolicy(context, checked, standing, signer)
+      await send(context, {
+        source: left,
+        session,
+        path,
+        total,
+        latestNs,
+        policy,
+        options,
+        compared,
+      }).finally(policy.close)
     }
-    const { onlyChangedIn } = options
-    if (onlyChangedIn === undefined) return finish(source, null)
+    if (!isComparing) return finish(source, null)
     await withOnlyChanged(context, checked, { dataset: onlyChangedIn, source }, (compared) =>
       finish(compared.source, compared),
     )
@@ -111,16 +132,18 @@ interface CheckContext {
   readonly path: string
   readonly isStream: boolean
   readonly latestNs: bigint
+  readonly refuseAct: RefuseAct | undefined
   readonly options: PublishOptions
 }
 
 /** Throws a failure when the file may not be sent. */
 async function checkWhole(context: Context, source: Source, check: CheckContext): Promise<CheckResult> {
-  const { path, isStream, latestNs, options } = check
+  const { path, isStream, latestNs, refuseAct, options } = check
   const { io, out } = context
   const progress = startProgress({ stderr: io.stderr, label: 'checking', unit: 'lines', total: null })
   const result = await checkSource(source, {
     latestNs,
+    ...(refuseAct === undefined ? {} : { refuseAct }),
     ties: isStream ? createTieCheck(STREAM_TIES_ROWS) : null,
     signal: io.signal,
     onProgress: progress.update,
@@ -157,13 +180,14 @@ interface SendContext {
   readonly path: string
   readonly total: number | null
   readonly latestNs: () => bigint
+  readonly policy: PolicyWatch
   readonly options: PublishOptions
   readonly compared: OnlyChanged | null
 }
 
 async function send(
   context: Context,
-  { source, session, path, total, latestNs, options, compared }: SendContext,
+  { source, session, path, total, latestNs, policy, options, compared }: SendContext,
 ): Promise<void> {
   const { io, out } = context
   const isStream = path === '-'
@@ -174,12 +198,14 @@ async function send(
     sender: session,
     skipInvalid: options.skipInvalid === true,
     latestNs,
+    refuseAct: policy.refuseAct,
     ties: isStream ? createTieCheck(STREAM_TIES_ROWS) : null,
     signal: io.signal,
     onProgress: progress.update,
   })
   const rate = progress.end()
   const durable = `${countOf(result.durable, 'message')} durable in the log`
+  if (result.type !== 'failed') await requirePolicy(policy, durable, path)
   if (result.type === 'done') {
     const skipped = result.skipped === 0 ? '' : `; ${countOf(result.skipped, 'line')} left out`
     const rows = compared === null ? '' : `; of the rows ${compareWords(compared.counts())}`
@@ -192,8 +218,22 @@ async function send(
   throw explainEnd(result, durable, path)
 }
 
+/** Throws a failure where the nodes may refuse some of what is durable, because the policy was changed meanwhile. */
+async function requirePolicy(policy: PolicyWatch, durable: string, path: string): Promise<void> {
+  const reason = await policy.lookAgain()
+  if (reason === null) return
+  throw new Failure(
+    `${nameOf(path)}: the policy was changed while this was sent, and no longer allows all of it: ${reason}; ${durable}, of which every node quarantines what stands behind the change in its partition`,
+    '`spindexer quarantine list` of a node shows which; publish these again once the policy allows them',
+  )
+}
+
+function nameOf(path: string): string {
+  return path === '-' ? 'stdin' : path
+}
+
 function explainEnd(result: SendResult, durable: string, path: string): Failure {
-  const source = path === '-' ? 'stdin' : path
+  const source = nameOf(path)
   const list =
     result.problems.length === 0 ? '' : `\n${listProblems(result.problems, result.problems.length)}`
   if (result.type === 'failed') {

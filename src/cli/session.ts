@@ -1,6 +1,7 @@
 // Opens a writer's session with what the settings say: its framing, and where its clock starts.
 
 import { randomBytes } from 'node:crypto'
+import type { BatchSigner } from '../codec/signing/batch-signer.ts'
 import { type Origin, stampToIso, stampToOrigin } from '../crdt/stamp.ts'
 import type { LogGenesis } from '../log/check.ts'
 import type { Log } from '../log/log.ts'
@@ -16,6 +17,8 @@ import { Failure, usageFailure } from './errors.ts'
 export interface SessionSource {
   readonly log: Log
   readonly genesis: LogGenesis
+  /** Who signs what is written; null: nobody. */
+  readonly signer: BatchSigner | null
   /** In the schema registry. */
   readonly subject: string
   /** False where all messages bring their timestamps: then it does not matter where the clock starts. */
@@ -25,7 +28,7 @@ export interface SessionSource {
 }
 
 export async function openSession(context: Context, source: SessionSource): Promise<Session> {
-  const { log, genesis, subject, isClockUsed, readNewest } = source
+  const { log, genesis, signer, subject, isClockUsed, readNewest } = source
   const { out } = context
   const framing = await findFraming(context, subject)
   const start = isClockUsed ? await findStart(readNewest) : null
@@ -39,6 +42,7 @@ export async function openSession(context: Context, source: SessionSource): Prom
     encode: createEncoder(framing),
     origin: randomBytes(8).toString('hex') as Origin,
     nowNs,
+    signing: signer === null ? null : { signer, partitions: genesis.partitions },
     ...(start?.type === 'node' ? { newest: start.newest } : {}),
   })
 }

@@ -2,12 +2,15 @@
 
 import type { TypedChange } from '../codec/line.ts'
 import { createStamp, stampToIso, ZERO_ORIGIN } from '../crdt/stamp.ts'
+import type { RefuseAct } from './permission.ts'
 import { createProblemList, type Entry, type LineProblem, type ProblemList, type Source } from './source.ts'
 import { createTieCheck, createTieIndex, type Tie, type TieCheck } from './ties.ts'
 
 export interface CheckOptions {
   /** A timestamp beyond this (nanoseconds since 1970) would be ahead of the log's clock. */
   readonly latestNs: bigint
+  /** Whether the log's policy allows a change; all are allowed unless set. */
+  readonly refuseAct?: RefuseAct
   /** For a source that can be read only once; else null, and the source is read again where that is needed. */
   readonly ties: TieCheck | null
   readonly signal: AbortSignal
@@ -50,7 +53,7 @@ export async function checkSource(source: Source, options: CheckOptions): Promis
   for await (const entries of source()) {
     options.signal.throwIfAborted()
     for (const entry of entries) {
-      const fault = faultOf(entry, options.latestNs)
+      const fault = faultOf(entry, options.latestNs, options.refuseAct)
       if (fault !== null) problems.add({ line: entry.line, what: fault })
       else if (entry.type === 'change') take(entry.change, entry.line)
     }
@@ -70,10 +73,10 @@ export async function checkSource(source: Source, options: CheckOptions): Promis
 }
 
 /** Why an entry cannot be sent, or null when it can. */
-export function faultOf(entry: Entry, latestNs: bigint): string | null {
+export function faultOf(entry: Entry, latestNs: bigint, refuseAct?: RefuseAct): string | null {
   if (entry.type === 'bad') return entry.fault
   const { timeNs } = entry.change
-  if (timeNs === null || timeNs <= latestNs) return null
+  if (timeNs === null || timeNs <= latestNs) return refuseAct?.(entry.change) ?? null
   const iso = stampToIso(createStamp(timeNs, ZERO_ORIGIN))
   return `timestamp: ${iso} is further ahead of the present time than the log allows; correct it, or leave it out to have the change stamped now`
 }
@@ -92,14 +95,15 @@ function noteTie(problems: ProblemList, tie: Tie | null, unit: EntryUnit | undef
 async function findTies(
   source: Source,
   suspects: (change: TypedChange) => boolean,
-  { latestNs, signal, unit }: CheckOptions,
+  { latestNs, refuseAct, signal, unit }: CheckOptions,
   problems: ProblemList,
 ): Promise<void> {
   const ties = createTieCheck()
   for await (const entries of source()) {
     signal.throwIfAborted()
     for (const entry of entries) {
-      if (entry.type === 'bad' || faultOf(entry, latestNs) !== null || !suspects(entry.change)) continue
+      if (entry.type === 'bad' || !suspects(entry.change)) continue
+      if (faultOf(entry, latestNs, refuseAct) !== null) continue
       noteTie(problems, ties.see(entry.change, entry.line), unit)
     }
   }

@@ -1,38 +1,50 @@
 // A writer's view of the definitions: reads them all from the log, plans new ones, appends them, looks what became of them.
 
-import { type Catalogue, EMPTY_CATALOGUE } from '../codec/catalogue.ts'
+import type { Catalogue } from '../codec/catalogue.ts'
 import { encodeControl } from '../codec/control.ts'
 import {
+  type Defined,
   definitionWarnings,
   foldDefinition,
-  judgeOpenDefinitions,
+  judgeDefinitions,
+  nothingDefined,
   type RefusedRecord,
 } from '../codec/definitions.ts'
 import type { Json, JsonObject } from '../codec/json.ts'
 import { VALUE_BYTES_MAX } from '../codec/limits.ts'
-import { explainReason } from '../codec/reasons.ts'
+import type { GuardedStanding, Standing } from '../codec/policy/standing.ts'
+import { DEFINITION_REASONS, explainReason } from '../codec/reasons.ts'
 import { DEFINITIONS } from '../codec/record.ts'
 import { readSchema, type Schema } from '../codec/schema.ts'
-import type { Appended, Log, Problem } from '../log/log.ts'
+import type { BatchSigner } from '../codec/signing/batch-signer.ts'
+import type { LogGenesis } from '../log/check.ts'
+import type { Appended, Log, LogEvent, Problem } from '../log/log.ts'
+import { signRecords } from '../log/sign-records.ts'
 
-export interface ReadDefinitions {
-  /** Everything that the definitions add up to, up to their end when they were read. */
-  readonly catalogue: Catalogue
+/** Everything that the definitions add up to, up to their end when they were read. */
+export interface ReadDefinitions extends Defined {
   readonly refused: readonly RefusedRecord[]
+  /** In a guarded log every standing that has held among them, the first from the genesis; none in an open one. */
+  readonly standings: readonly GuardedStanding[]
 }
+
+/** What of a log's genesis decides about its definitions. */
+export type DefinedLog = Pick<LogGenesis, 'logId' | 'generation' | 'admins'>
 
 /** Reads the definitions to their end. Throws when the log has lost them, or when the signal is aborted before. */
 export async function readDefinitions(
   log: Log,
-  logId: string,
+  genesis: DefinedLog,
   signal: AbortSignal,
 ): Promise<ReadDefinitions> {
-  let catalogue = EMPTY_CATALOGUE
+  let defined = nothingDefined(genesis.admins)
   const refused: RefusedRecord[] = []
+  const standings: Standing[] = [defined.standing]
   const ending = new AbortController()
   const events = log.read({
     scope: { type: 'definitions' },
-    positions: async (partitions) => new Map(partitions.map((partition) => [partition, catalogue.offset])),
+    positions: async (partitions) =>
+      new Map(partitions.map((partition) => [partition, defined.catalogue.offset])),
     signal: AbortSignal.any([signal, ending.signal]),
   })
   try {
@@ -40,16 +52,40 @@ export async function readDefinitions(
       if (event.type === 'lost')
         throw new Error(`the log no longer has its definitions from ${event.position} on`)
       if (event.type !== 'chunk') continue
-      const judged = judgeOpenDefinitions(catalogue, [...event.records], event.next, logId)
-      catalogue = judged.catalogue
+      const { catalogue, standing, ...judged } = judgeDefinitions(
+        defined,
+        [...event.records],
+        event.next,
+        genesis,
+      )
+      if (standing !== defined.standing) standings.push(...standingsWithin(defined, event, genesis))
+      defined = { catalogue, standing }
       refused.push(...judged.refused)
-      if (event.next === event.end) return { catalogue, refused }
+      if (event.next === event.end) {
+        return { ...defined, refused, standings: standings.filter((each) => each.type === 'guarded') }
+      }
     }
   } finally {
     ending.abort()
   }
   signal.throwIfAborted()
   throw new Error('the log ended while its definitions were read')
+}
+
+/** Every standing behind a record of the chunk that changes it. */
+function standingsWithin(
+  held: Defined,
+  { records }: Extract<LogEvent, { type: 'chunk' }>,
+  genesis: DefinedLog,
+): readonly Standing[] {
+  const standings: Standing[] = []
+  let defined = held
+  for (const record of records) {
+    const { catalogue, standing } = judgeDefinitions(defined, [record], record.offset + 1n, genesis)
+    if (standing !== defined.standing) standings.push(standing)
+    defined = { catalogue, standing }
+  }
+  return standings
 }
 
 /** A definition as somebody brings it. */
@@ -115,21 +151,31 @@ export interface AppendedDefinitions {
   readonly warnings: readonly string[]
 }
 
+export interface AppendDefinitionsOptions {
+  readonly log: Log
+  readonly genesis: DefinedLog
+  readonly plan: DefinitionPlan & { readonly type: 'plan' }
+  readonly signal: AbortSignal
+  /** An admin of a guarded log; null: nobody signs. */
+  readonly signer: BatchSigner | null
+}
+
 /**
  * Appends the planned definitions that change something, then reads the definitions again: somebody else may have
- * appended others in between.
+ * appended others in between, or a policy that names other admins.
  */
-export async function appendDefinitions(
-  log: Log,
-  logId: string,
-  plan: DefinitionPlan & { readonly type: 'plan' },
-  signal: AbortSignal,
-): Promise<AppendedDefinitions> {
+export async function appendDefinitions({
+  log,
+  genesis,
+  plan,
+  signal,
+  signer,
+}: AppendDefinitionsOptions): Promise<AppendedDefinitions> {
   const changing = plan.definitions.filter(({ change }) => change !== 'unchanged')
   if (changing.length === 0) return { appended: [], problems: [], warnings: [] }
   const records = changing.map(({ json }) => ({ partition: DEFINITIONS, key: null, value: recordOf(json) }))
-  const appended = await log.append(records)
-  const { refused, catalogue } = await readDefinitions(log, logId, signal)
+  const appended = await log.append(signer === null ? records : signRecords(signer, records))
+  const { refused, catalogue } = await readDefinitions(log, genesis, signal)
   const refusedByOffset = new Map(refused.map((record) => [record.offset, record]))
   const problems: Problem[] = []
   const warnings: string[] = []
@@ -137,7 +183,11 @@ export async function appendDefinitions(
     const { source, schema } = changing[i]!
     const record = refusedByOffset.get(offset)
     if (record !== undefined) {
-      const detail = `it is in the log but refused, because another definition came before it: ${record.detail}`
+      const isForestalled = Object.hasOwn(DEFINITION_REASONS, record.reason)
+      const cause = isForestalled
+        ? 'another definition came before it'
+        : 'the policy or the log was changed before it'
+      const detail = `it is in the log but refused, because ${cause}: ${record.detail}`
       problems.push(toProblem(source, record.reason, detail))
     } else {
       const notes = definitionWarnings(catalogue, schema).map((note) => `${source}: ${note}`)

@@ -10,6 +10,8 @@ export interface GatheringOptions<C, S extends Sending<C>> {
   readonly bytesOf: (change: C) => number
   /** Whether the change brought its stamp: then a stamp that is refused says nothing of this machine's clock. */
   readonly isStamped: (change: C) => boolean
+  /** Why the changes of one call are not sent, asked just before; null where they are. Nothing is refused unless set. */
+  readonly refuse?: (changes: readonly C[]) => Error | null
   /** Called when a session is given up: the log has to be looked at again before the next one. */
   readonly onDoubt: () => void
   /** How long anybody waits for the log, in milliseconds. */
@@ -113,7 +115,8 @@ export function createGathering<C, S extends Sending<C>>(options: GatheringOptio
     })
   }
 
-  async function send(chosen: Current<S>, jobs: readonly Job<C>[]): Promise<void> {
+  async function send(chosen: Current<S>, taken: readonly Job<C>[]): Promise<void> {
+    const jobs = options.refuse === undefined ? taken : taken.filter(isAllowed)
     if (jobs.length === 0) return
     const changes = jobs.length === 1 ? jobs[0]!.changes : jobs.flatMap((job) => job.changes)
     for (const job of jobs) job.isSent = true
@@ -124,6 +127,12 @@ export function createGathering<C, S extends Sending<C>>(options: GatheringOptio
     })
     chosen.appends--
     flush()
+  }
+
+  function isAllowed(job: Job<C>): boolean {
+    const error = options.refuse?.(job.changes) ?? null
+    if (error !== null) fillAll(job, { type: 'unsent', reason: error.message, error })
+    return error === null
   }
 
   /** A session that holds back everything is of no use any more. */

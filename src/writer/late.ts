@@ -4,6 +4,8 @@
 export class LateError extends Error {}
 /** What is to be written would be ahead of the log's clock. */
 export class ClockError extends Error {}
+/** The log's policy does not allow what is to be written: every node would quarantine it. */
+export class PolicyError extends Error {}
 
 export function lateAfter(ms: number): LateError {
   return new LateError(`the log has not answered for ${ms / 1_000} s`)

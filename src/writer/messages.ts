@@ -2,8 +2,10 @@
 
 import type { ByteSink } from '../codec/avro-encode.ts'
 import type { TypedChange } from '../codec/line.ts'
+import type { BatchSigner } from '../codec/signing/batch-signer.ts'
 import type { Stamp } from '../crdt/stamp.ts'
 import type { NewRecord } from '../log/log.ts'
+import { signatureBytesMax, signPlaced } from '../log/sign-records.ts'
 import type { Encoder } from './framing.ts'
 import { boundRecordKey, writeRecordKey } from './record-key.ts'
 import type { Stamper } from './stamper.ts'
@@ -13,7 +15,7 @@ export interface Messages {
   readonly changes: readonly TypedChange[]
   readonly stamps: readonly Stamp[]
   readonly records: readonly NewRecord[]
-  /** Of keys and values. */
+  /** Of keys, values and signatures. */
   readonly bytes: number
   /** The time of the newest stamp, nanoseconds since 1970. */
   readonly newestNs: bigint
@@ -28,10 +30,21 @@ export interface MessageLimits {
 /** A buffer serves many batches where they are small, and a large one needs few. */
 const SLAB_BYTES = 256 * 1024
 
+/** Who signs messages, and among how many partitions the log divides them. */
+export interface Signing {
+  readonly signer: BatchSigner
+  readonly partitions: number
+}
+
 /** Makes messages of the changes from `from` on, as many as the limits allow; at least one where there is any. */
 export type MakeMessages = (changes: readonly TypedChange[], from: number, limits: MessageLimits) => Messages
 
-export function createMessageMaker(stamper: Stamper, encoder: Encoder): MakeMessages {
+export function createMessageMaker(
+  stamper: Stamper,
+  encoder: Encoder,
+  signing: Signing | null = null,
+): MakeMessages {
+  const signatureBytes = signing === null ? 0 : signatureBytesMax(signing.signer)
   const sink: ByteSink = { bytes: Buffer.allocUnsafeSlow(0), at: 0 }
 
   function makeRoom(bytes: number): void {
@@ -46,6 +59,9 @@ export function createMessageMaker(stamper: Stamper, encoder: Encoder): MakeMess
     encoder.write(sink, mutation)
     return mutation.stamp
   }
+
+  const sign = (records: readonly NewRecord[]): readonly NewRecord[] =>
+    signing === null ? records : signPlaced(signing.signer, records, signing.partitions)
 
   return (changes, from, { recordsMax, bytesMax }) => {
     const stamps: Stamp[] = []
@@ -65,10 +81,10 @@ export function createMessageMaker(stamper: Stamper, encoder: Encoder): MakeMess
       if (change.timeNs !== null && change.timeNs > newestNs) newestNs = change.timeNs
       const key = sink.bytes.subarray(start, middle)
       records.push({ partition: null, key, value: sink.bytes.subarray(middle, sink.at) })
-      bytes += sink.at - start
+      bytes += sink.at - start + signatureBytes
     }
     const lastNs = stamper.lastNs()
     if (lastNs > newestNs) newestNs = lastNs
-    return { changes: changes.slice(from, at), stamps, records, bytes, newestNs }
+    return { changes: changes.slice(from, at), stamps, records: sign(records), bytes, newestNs }
   }
 }

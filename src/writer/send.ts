@@ -3,6 +3,7 @@
 import { boundMutation } from '../codec/avro-encode.ts'
 import type { TypedChange } from '../codec/line.ts'
 import { describeTie, faultOf } from './check.ts'
+import type { RefuseAct } from './permission.ts'
 import { createPump, type PumpOptions } from './pump.ts'
 import { type ChangeEntry, createProblemList, type Entry, type LineProblem, type Source } from './source.ts'
 import type { TieCheck } from './ties.ts'
@@ -30,6 +31,8 @@ export interface EntryFault {
 export interface SendOptions extends Omit<SendEntriesOptions<TypedChange>, 'bytesOf' | 'refuse'> {
   /** As in the check; lines beyond it are no valid change. */
   readonly latestNs: () => bigint
+  /** As in the check. */
+  readonly refuseAct?: RefuseAct
   /** For a stream that no pass has checked before. */
   readonly ties: TieCheck | null
 }
@@ -56,7 +59,7 @@ export function sendSource(source: Source, options: SendOptions): Promise<SendRe
   return sendEntries(source, {
     ...options,
     bytesOf: boundMutation,
-    refuse: (entry) => refuseChange(entry, options.latestNs(), options.ties),
+    refuse: (entry) => refuseChange(entry, options.latestNs(), options.ties, options.refuseAct),
   })
 }
 
@@ -99,8 +102,13 @@ export async function sendEntries<C>(source: Source<C>, options: SendEntriesOpti
 }
 
 /** Why a change is not sent, or null. A contradiction is never skipped: either choice would be arbitrary. */
-export function refuseChange(entry: Entry, latestNs: bigint, ties: TieCheck | null): EntryFault | null {
-  const fault = faultOf(entry, latestNs)
+export function refuseChange(
+  entry: Entry,
+  latestNs: bigint,
+  ties: TieCheck | null,
+  refuseAct?: RefuseAct,
+): EntryFault | null {
+  const fault = faultOf(entry, latestNs, refuseAct)
   if (fault !== null) return { what: fault, canBeSkipped: true }
   const tie = entry.type === 'change' ? (ties?.see(entry.change, entry.line) ?? null) : null
   return tie === null ? null : { what: describeTie(tie), canBeSkipped: false }

@@ -38,7 +38,7 @@ export interface Sending<C> extends Sender<C> {
 /** Changes as records of one append. */
 export interface Batch {
   readonly records: readonly NewRecord[]
-  /** Of keys and values. */
+  /** Of keys, values and signatures. */
   readonly bytes: number
 }
 
@@ -56,7 +56,7 @@ export interface SendingOptions<C, B extends Batch> {
   readonly making: Making<C, B>
   /** The first message goes alone: its answer shows how this machine's clock stands to the log's before more follow. */
   readonly isFirstAlone: boolean
-  /** Bytes of keys and values in one append; a greater message goes alone. */
+  /** Bytes of keys, values and signatures in one append; a greater message goes alone. */
   readonly batchBytesMax?: number
   readonly batchRecordsMax?: number
   /** Bytes that may wait for their acknowledgement; the last batch may come on top. */

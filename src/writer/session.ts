@@ -4,7 +4,7 @@ import type { TypedChange } from '../codec/line.ts'
 import type { Origin } from '../crdt/stamp.ts'
 import type { Appended, Log } from '../log/log.ts'
 import type { Encoder } from './framing.ts'
-import { createMessageMaker, type Messages } from './messages.ts'
+import { createMessageMaker, type Messages, type Signing } from './messages.ts'
 import { createSending, type Outcome, type Sending, type SendingOptions } from './sending.ts'
 import { createStamper, type StamperOptions } from './stamper.ts'
 import type { Newest } from './start.ts'
@@ -16,6 +16,8 @@ export interface SessionOptions
   readonly log: Log
   /** How mutations are framed. */
   readonly encode: Encoder
+  /** Signs every message; nobody does unless set. */
+  readonly signing?: Signing | null
 }
 
 export interface Session extends Sending<TypedChange> {
@@ -48,7 +50,11 @@ export function createSession(options: SessionOptions): Session {
   const sending = createSending({
     ...options,
     isFirstAlone: true,
-    making: { make: createMessageMaker(stamper, options.encode), judge, fault: () => clockFault },
+    making: {
+      make: createMessageMaker(stamper, options.encode, options.signing ?? null),
+      judge,
+      fault: () => clockFault,
+    },
   })
   return { ...sending, origin, follow: stamper.follow }
 }

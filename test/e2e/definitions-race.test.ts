@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { plainToJson } from '../../src/codec/json.ts'
+import type { LogGenesis } from '../../src/log/check.ts'
 import { appendDefinitions, planDefinitions, readDefinitions } from '../../src/writer/definitions.ts'
 import { type CliResult, runCli } from '../support/cli.ts'
 import { temporaryDir } from '../support/services.ts'
@@ -53,9 +54,9 @@ it('one whose definitions are in the log already when it finds that another came
   const testLog = await createTestLog('forestalled', { partitions: 1 })
   const log = openLog(testLog)
   try {
-    const logId = await logIdOf(testLog)
+    const genesis = await genesisOf(testLog)
     const signal = new AbortController().signal
-    const { catalogue } = await readDefinitions(log, logId, signal)
+    const { catalogue } = await readDefinitions(log, genesis, signal)
     const planOf = (...schemas: unknown[]) => {
       const brought = schemas.map((schema, i) => ({ source: `${i}.avsc`, json: plainToJson(schema) }))
       const plan = planDefinitions(catalogue, brought)
@@ -69,8 +70,9 @@ it('one whose definitions are in the log already when it finds that another came
     )
     // Both have planned on the same definitions; neither can know of the other.
     const late = planOf(schemaOf('tracks', [required]), schemaOf('albums', []), schemaOf('artists', []))
-    expect((await appendDefinitions(log, logId, early, signal)).problems).toEqual([])
-    const { appended, problems, warnings } = await appendDefinitions(log, logId, late, signal)
+    const options = { log, genesis, signal, signer: null }
+    expect((await appendDefinitions({ ...options, plan: early })).problems).toEqual([])
+    const { appended, problems, warnings } = await appendDefinitions({ ...options, plan: late })
     expect(appended.length).toBe(3)
     expect(problems).toEqual([
       {
@@ -92,9 +94,9 @@ it('one whose definitions are in the log already when it finds that another came
   }
 }, 120_000)
 
-async function logIdOf({ env }: KafkaTestLog): Promise<string> {
+async function genesisOf({ env }: KafkaTestLog): Promise<LogGenesis> {
   const { stdout } = await runCli(['log', 'check', '--json'], { env })
-  return JSON.parse(stdout).logId
+  return JSON.parse(stdout)
 }
 
 async function apply(

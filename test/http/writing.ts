@@ -15,10 +15,10 @@ export async function defineIn(log: Log, schema: Json): Promise<void> {
   const description = await log.describe()
   const checked = checkLog(description)
   if (checked.type === 'refused') throw new Error(checked.problems[0]!.what)
-  const { catalogue } = await readDefinitions(log, checked.genesis.logId, signal)
+  const { catalogue } = await readDefinitions(log, checked.genesis, signal)
   const plan = planDefinitions(catalogue, [{ source: 'a test', json: schema }])
   if (plan.type === 'refused') throw new Error(plan.problems[0]!.what)
-  await appendDefinitions(log, checked.genesis.logId, plan, signal)
+  await appendDefinitions({ log, genesis: checked.genesis, plan, signal, signer: null })
 }
 
 /** `tracks` with one more column. */

@@ -4,10 +4,20 @@ import { describe, expect, it } from 'vitest'
 import { EMPTY_CATALOGUE } from '../../src/codec/catalogue.ts'
 import { plainToJson } from '../../src/codec/json.ts'
 import type { Log } from '../../src/log/log.ts'
-import { appendDefinitions, planDefinitions, readDefinitions } from '../../src/writer/definitions.ts'
+import {
+  appendDefinitions,
+  type DefinitionPlan,
+  planDefinitions,
+  readDefinitions,
+} from '../../src/writer/definitions.ts'
 import { createTestLog, LOG_ID, TRACKS } from './support.ts'
 
 const signal = new AbortController().signal
+const GENESIS = { logId: LOG_ID, generation: 1, admins: [] }
+
+function append(log: Log, plan: DefinitionPlan & { readonly type: 'plan' }) {
+  return appendDefinitions({ log, genesis: GENESIS, plan, signal, signer: null })
+}
 
 function schema(name: string, key: string, type: string) {
   return {
@@ -25,22 +35,22 @@ function planOf(catalogue = EMPTY_CATALOGUE, brought = [{ source: 'tracks.avsc',
 describe('definitions', () => {
   it('are read to their end, also when there are none', async () => {
     const log = await createTestLog()
-    expect((await readDefinitions(log, LOG_ID, signal)).catalogue.datasets.size).toBe(0)
-    const { appended, problems } = await appendDefinitions(log, LOG_ID, planOf(), signal)
+    expect((await readDefinitions(log, GENESIS, signal)).catalogue.datasets.size).toBe(0)
+    const { appended, problems } = await append(log, planOf())
     expect(appended.map(({ offset }) => offset)).toEqual([1n])
     expect(problems).toEqual([])
-    const { catalogue } = await readDefinitions(log, LOG_ID, signal)
+    const { catalogue } = await readDefinitions(log, GENESIS, signal)
     expect([...catalogue.datasets.keys()]).toEqual(['tracks'])
     expect(catalogue.offset).toBe(2n)
   })
 
   it('that change nothing are not appended', async () => {
     const log = await createTestLog()
-    await appendDefinitions(log, LOG_ID, planOf(), signal)
-    const { catalogue } = await readDefinitions(log, LOG_ID, signal)
+    await append(log, planOf())
+    const { catalogue } = await readDefinitions(log, GENESIS, signal)
     const again = planOf(catalogue)
     expect(again.definitions.map(({ change }) => change)).toEqual(['unchanged'])
-    expect((await appendDefinitions(log, LOG_ID, again, signal)).appended).toEqual([])
+    expect((await append(log, again)).appended).toEqual([])
   })
 
   it('are refused together, each with its file and its reason', () => {
@@ -58,8 +68,8 @@ describe('definitions', () => {
   it('that somebody else forestalled are told to whoever applied them', async () => {
     const log = await createTestLog()
     const plan = planOf(EMPTY_CATALOGUE, [schema('a', 'id', 'string')])
-    await appendDefinitions(log, LOG_ID, planOf(EMPTY_CATALOGUE, [schema('a', 'id', 'long')]), signal)
-    const { problems } = await appendDefinitions(log, LOG_ID, plan, signal)
+    await append(log, planOf(EMPTY_CATALOGUE, [schema('a', 'id', 'long')]))
+    const { problems } = await append(log, plan)
     expect(problems.map(({ what }) => what)).toEqual([expect.stringContaining('a.avsc')])
   })
 
@@ -69,6 +79,6 @@ describe('definitions', () => {
       yield { type: 'lost' as const, partition: -1, position: 0n }
     }
     const truncated: Log = { ...log, read: lost }
-    await expect(readDefinitions(truncated, LOG_ID, signal)).rejects.toThrow('no longer has its definitions')
+    await expect(readDefinitions(truncated, GENESIS, signal)).rejects.toThrow('no longer has its definitions')
   })
 })

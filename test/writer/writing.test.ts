@@ -3,13 +3,27 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { TypedChange } from '../../src/codec/line.ts'
+import { DEFINITIONS } from '../../src/codec/record.ts'
+import { createLog } from '../../src/log/genesis.ts'
 import type { Log, NewRecord } from '../../src/log/log.ts'
+import { createMemoryLog } from '../../src/log/memory/log.ts'
+import { PolicyError } from '../../src/writer/late.ts'
 import { createWriting, type Writing } from '../../src/writer/writing.ts'
 import { createTestWriting, defineIn, inspectTestLog } from '../http/writing.ts'
 import { below, createRandom } from '../sim/world.ts'
 import { announceSeed } from '../support/seed.ts'
-import { createTestLog, createTestSession, recordsOf, TRACKS, upsert } from './support.ts'
+import { controlRecord, signRecords, testKey } from '../support/signers.ts'
+import {
+  createTestLog,
+  createTestSession,
+  LOG_ID,
+  MAX_CLOCK_AHEAD_MS,
+  recordsOf,
+  TRACKS,
+  upsert,
+} from './support.ts'
 
+const ADMIN = testKey('admin')
 const SEED = announceSeed('test/writer/writing.test.ts')
 
 async function open(options: {
@@ -133,5 +147,27 @@ describe('writing', () => {
     release.resolve()
     await expect.poll(async () => (await recordsOf(log)).length).toBe(1)
     expect(await typesOf(writing, [upsert('b', 1n)])).toEqual(['durable'])
+  })
+
+  it('appends nothing to a guarded log that has to be signed, and everything once the policy says so', async () => {
+    const log = createMemoryLog({ partitions: 2, now: () => BigInt(Date.now()) })
+    await createLog(log, {
+      ...{ logId: LOG_ID, copyId: LOG_ID, generation: 1 },
+      ...{ maxClockAheadMs: MAX_CLOCK_AHEAD_MS, admins: [ADMIN.signer] },
+    })
+    const writing = createTestWriting(log, 5_000)
+    onTestFinished(() => writing.close())
+    const [outcome] = await writing.append([upsert('a', 1n), upsert('b', 1n)])
+    expect(outcome).toEqual({
+      type: 'unsent',
+      reason: expect.stringMatching(/not allowed: .*only admins may write, and they sign/),
+      error: expect.any(PolicyError),
+    })
+    expect(await recordsOf(log)).toEqual([])
+
+    const policy = { kind: 'policy', version: 1, admins: [ADMIN.signer], rules: [], unsigned: true } as const
+    await log.append(signRecords(ADMIN, LOG_ID, [controlRecord(DEFINITIONS, policy)]))
+    await expect.poll(() => writing.rules().standing).toMatchObject({ version: 1 })
+    expect(await typesOf(writing, [upsert('a', 1n), upsert('b', 1n)])).toEqual(['durable', 'durable'])
   })
 })

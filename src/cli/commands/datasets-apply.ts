@@ -6,8 +6,8 @@ import type { Command } from 'commander'
 import type { Catalogue } from '../../codec/catalogue.ts'
 import { findCures } from '../../codec/definitions.ts'
 import { parseJson } from '../../codec/json.ts'
+import type { BatchSigner } from '../../codec/signing/batch-signer.ts'
 import type { LogGenesis } from '../../log/check.ts'
-import type { Log } from '../../log/log.ts'
 import {
   appendDefinitions,
   type DefinitionPlan,
@@ -16,8 +16,10 @@ import {
 } from '../../writer/definitions.ts'
 import { type Context, createContext, type Io } from '../context.ts'
 import { explainError, problemsFailure, usageFailure } from '../errors.ts'
-import { readAllDefinitions, withCheckedLog, withDatabase } from '../log-access.ts'
+import { requireAdmin } from '../guarded.ts'
+import { type CheckedLog, readAllDefinitions, withCheckedLog, withDatabase } from '../log-access.ts'
 import { countOf } from '../progress.ts'
+import { readSigningKey } from '../signing.ts'
 
 interface Options {
   readonly dryRun?: boolean
@@ -28,13 +30,13 @@ export function addDatasetsApplyCommand(parent: Command, io: Io): void {
     .command('apply')
     .summary('append definitions to the log')
     .description(
-      'Reads every .avsc file of a directory (or one file), checks all of them against the definitions in the log, and appends those that change something. If one is refused, nothing is appended. Columns can be added; they never go, and keys and types never change.',
+      'Reads every .avsc file of a directory (or one file), checks all of them against the definitions in the log, and appends those that change something. If one is refused, nothing is appended. Columns can be added; they never go, and keys and types never change. In a guarded log an admin signs them (--key FILE).',
     )
     .argument('<dir>', 'directory of .avsc files: Avro records with "key": [...] naming the key fields')
     .option('--dry-run', 'check, and say what would happen, without appending anything')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ spindexer datasets apply datasets/\n  $ spindexer datasets apply --dry-run datasets/',
+      '\nExamples:\n  $ spindexer datasets apply datasets/\n  $ spindexer datasets apply --dry-run datasets/\n  $ spindexer datasets apply datasets/ --key admin.pem',
     )
     .action(async (path: string, options: Options, command: Command) =>
       run(createContext(io, command), path, options),
@@ -43,18 +45,22 @@ export function addDatasetsApplyCommand(parent: Command, io: Io): void {
 
 async function run(context: Context, path: string, { dryRun }: Options): Promise<void> {
   const brought = readFiles(path)
+  const key = readSigningKey(context)
   const { out } = context
-  await withCheckedLog(context, async ({ log, genesis }) => {
-    const { catalogue } = await readAllDefinitions(context, log, genesis.logId)
+  await withCheckedLog(context, async (checked) => {
+    const { catalogue, standing } = await readAllDefinitions(context, checked)
     const plan = planDefinitions(catalogue, brought)
     if (plan.type === 'refused') {
       out.say(`Nothing was appended: ${plan.problems.length} of ${brought.length} definitions are refused.`)
       throw problemsFailure(plan.problems)
     }
     for (const warning of plan.warnings) out.say(`warning: ${warning}`)
-    await tellWaiting(context, genesis, catalogue, plan.catalogue)
     const changed = plan.definitions.filter(({ change }) => change !== 'unchanged').length
-    if (dryRun !== true) await append(context, log, genesis.logId, plan)
+    // Whoever has no key can still look at what would come of it.
+    const isUnsigned = changed === 0 || (dryRun === true && key === null)
+    const signer = isUnsigned ? null : requireAdmin(context, checked, standing, key)
+    await tellWaiting(context, checked.genesis, catalogue, plan.catalogue)
+    if (dryRun !== true) await append(context, checked, plan, signer)
     await out.table(
       plan.definitions.map(({ schema, source, change }) => ({
         dataset: schema.name,
@@ -69,11 +75,12 @@ async function run(context: Context, path: string, { dryRun }: Options): Promise
 
 async function append(
   context: Context,
-  log: Log,
-  logId: string,
+  { log, genesis }: CheckedLog,
   plan: DefinitionPlan & { readonly type: 'plan' },
+  signer: BatchSigner | null,
 ): Promise<void> {
-  const { appended, problems, warnings } = await appendDefinitions(log, logId, plan, context.io.signal)
+  const { signal } = context.io
+  const { appended, problems, warnings } = await appendDefinitions({ log, genesis, plan, signal, signer })
   for (const warning of warnings) context.out.say(`warning: ${warning}`)
   if (problems.length === 0) return
   context.out.say(`Taken: ${appended.length - problems.length} of ${appended.length}.`)

@@ -13,8 +13,8 @@ export function addDatasetsListCommand(parent: Command, io: Io): void {
     .addHelpText('after', '\nExample:\n  $ spindexer datasets list')
     .action(async (_options: unknown, command: Command) => {
       const context = createContext(io, command)
-      await withCheckedLog(context, async ({ log, genesis }) => {
-        const { catalogue, refused } = await readAllDefinitions(context, log, genesis.logId)
+      await withCheckedLog(context, async (checked) => {
+        const { catalogue, refused } = await readAllDefinitions(context, checked)
         const datasets = [...catalogue.datasets.values()].sort((a, b) => compareText(a.name, b.name))
         await context.out.table(
           datasets.map(({ name, key, columns }) => ({

@@ -16,8 +16,8 @@ export function addDatasetsShowCommand(parent: Command, io: Io): void {
     .addHelpText('after', '\nExample:\n  $ spindexer datasets show tracks')
     .action(async (name: string, _options: unknown, command: Command) => {
       const context = createContext(io, command)
-      await withCheckedLog(context, async ({ log, genesis }) => {
-        const { catalogue } = await readAllDefinitions(context, log, genesis.logId)
+      await withCheckedLog(context, async (checked) => {
+        const { catalogue } = await readAllDefinitions(context, checked)
         await context.out.table(describeFields(requireDataset(catalogue, name)))
       })
     })

@@ -46,7 +46,7 @@ async function run(context: Context, path: string, options: Options): Promise<vo
   const key = requireSigningKey(context, 'a policy is signed by an admin of the one before it')
   await withCheckedLog(context, async (checked) => {
     requireGuarded(checked)
-    const { catalogue } = await readAllDefinitions(context, checked.log, checked.genesis.logId)
+    const { catalogue } = await readAllDefinitions(context, checked)
     for (const warning of policyWarnings(file, catalogue, key.signer)) {
       context.out.say(`warning: ${path}: ${warning}`)
     }

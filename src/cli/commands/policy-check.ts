@@ -65,7 +65,7 @@ async function run(context: Context, paths: Paths, options: Options): Promise<vo
   const signer = readSigner(context, options.signer)
   const text = await readMessage(context, paths.message)
   await withCheckedLog(context, async (checked) => {
-    const { catalogue } = await readAllDefinitions(context, checked.log, checked.genesis.logId)
+    const { catalogue } = await readAllDefinitions(context, checked)
     const change = readChange(text, paths.message, catalogue)
     const standings = file === null ? await currentStandings(context, checked) : [ofFile(file)]
     const answer = judge(standings, signer, change)

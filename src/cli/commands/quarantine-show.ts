@@ -47,7 +47,7 @@ Examples:
 async function show(context: Context, place: Pointer): Promise<void> {
   await withCheckedLog(context, async (checked) => {
     const record = await pick(checked, place)
-    const definitions = await readAllDefinitions(context, checked.log, checked.genesis.logId)
+    const definitions = await readAllDefinitions(context, checked)
     const message = describeMessage(record, checked.genesis, definitions)
     const node = await askNode(context, checked, message)
     if (context.out.json) {

@@ -1,6 +1,6 @@
 // Why mutations that are valid did not become durable, as problems.
 
-import { ClockError, LateError } from '../../writer/late.ts'
+import { ClockError, LateError, PolicyError } from '../../writer/late.ts'
 import type { Outcome } from '../../writer/sending.ts'
 import { LIMIT_SETTINGS } from '../limits.ts'
 import { HttpProblem, type ProblemOptions, problem } from '../problem.ts'
@@ -25,6 +25,7 @@ export function troubleProblem(
     })
   }
   if (error instanceof ClockError) return clockProblem(error.message, members)
+  if (error instanceof PolicyError) return problem('not-allowed', error.message, { members })
   if (error instanceof LateError) {
     return problem(
       'log-away',
