@@ -8,6 +8,7 @@ import { proofAt } from '../proofs/proofs.ts'
 import type { DefinitionStep } from '../store/store.ts'
 import { explainLost } from './apply.ts'
 import { type Context, type Outcome, STOPPED } from './context.ts'
+import { unlessAborted } from './prove-ahead.ts'
 import { pause, waitOf } from './retry.ts'
 import { type Chunk, toLastRecord } from './window.ts'
 
@@ -50,6 +51,7 @@ const STEP_RECORDS = 50
 async function takeChunk(context: Context, chunk: Chunk, onBusy: () => void): Promise<Outcome | null> {
   const records = [...chunk.records]
   const prove = await proveChunk(context, chunk, records)
+  if (prove === null) return null
   let from = chunk.from
   for (let at = 0; at === 0 || at < records.length; at += STEP_RECORDS) {
     const some = records.slice(at, at + STEP_RECORDS)
@@ -63,13 +65,15 @@ async function takeChunk(context: Context, chunk: Chunk, onBusy: () => void): Pr
 
 type Prove = (record: LogRecord) => Proof
 
-/** Has the signatures of a chunk verified; in an open log nobody asks for them. */
+/** Has the signatures of a chunk verified; in an open log nobody asks for them. Null: the signal was aborted. */
 async function proveChunk(
-  { proofs: pool, identity }: Context,
+  { proofs: pool, identity, signal }: Context,
   chunk: Chunk,
   records: readonly LogRecord[],
-): Promise<Prove> {
-  const proofs = (await pool?.prove(identity.logId, chunk.records).proofs) ?? null
+): Promise<Prove | null> {
+  const proving = pool?.prove(identity.logId, chunk.records).proofs ?? null
+  const proofs = proving === null ? null : await unlessAborted(proving, signal)
+  if (proofs === undefined) return null
   const places = new Map(records.map((record, i) => [record, i]))
   return (record) => proofAt(proofs, places.get(record)!)
 }

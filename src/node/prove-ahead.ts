@@ -91,8 +91,11 @@ export async function* proveAhead(options: ProveAheadOptions): AsyncGenerator<Ot
 }
 
 /** What the promise brings; undefined as soon as the signal is aborted. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  if (signal.aborted) return Promise.resolve(undefined)
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  if (signal.aborted) {
+    promise.catch(() => {})
+    return Promise.resolve(undefined)
+  }
   return new Promise((resolve, reject) => {
     const giveUp = (): void => resolve(undefined)
     signal.addEventListener('abort', giveUp, { once: true })

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os'
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Records } from '../codec/record.ts'
-import type { Proofs, ProofsInMaking } from './proofs.ts'
+import { codesOf, type Proofs, type ProofsInMaking } from './proofs.ts'
 import { type CutSlice, createSlicer } from './slices.ts'
 import type { Answer, Request } from './worker.ts'
 
@@ -66,7 +66,7 @@ export function createProofPool({
   worker: script = WORKER,
   heapMib,
 }: PoolOptions = {}): ProofPool {
-  const cut = createSlicer(count)
+  const slicer = createSlicer(count)
   const threads: Thread[] = []
   const pending = new Map<number, Pending>()
   const resourceLimits = {
@@ -77,7 +77,8 @@ export function createProofPool({
   let failure: Error | null = null
 
   const fail = (error: Error): void => {
-    failure ??= error
+    if (failure !== null) return
+    failure = error
     for (const { reject } of pending.values()) reject(failure)
     pending.clear()
     // The others have nothing left to do, and must not keep the process.
@@ -87,10 +88,14 @@ export function createProofPool({
     const thread = threads[number]!
     thread.waiting--
     if (thread.waiting === 0) thread.worker.unref()
+    takeCodes(number, answer)
+    slicer.giveBack(answer.buffer)
+  }
+  const takeCodes = (number: number, answer: Answer): void => {
     const asked = pending.get(answer.id)
     const records = asked?.records[number]
     if (asked === undefined || records === undefined || records === null) return
-    asked.proofs.take(records, answer)
+    asked.proofs.take(records, { ...answer, codes: codesOf(answer) })
     asked.records[number] = null
     asked.left--
     if (asked.left > 0) return
@@ -111,17 +116,17 @@ export function createProofPool({
     worker.unref()
     return { worker, waiting: 0 }
   }
-  const ask = (id: number, logId: string, { thread: number, bytes, places }: CutSlice): void => {
+  const ask = (id: number, logId: string, { thread: number, buffer, count }: CutSlice): void => {
     while (threads.length <= number) threads.push(start(threads.length))
     const thread = threads[number]!
-    const request: Request = { id, logId, bytes, places }
+    const request: Request = { id, logId, buffer, count }
     if (thread.waiting++ === 0) thread.worker.ref()
-    thread.worker.postMessage(request, [bytes.buffer, places.buffer])
+    thread.worker.postMessage(request, [buffer])
   }
 
   return {
     prove(logId, records) {
-      const { proofs, slices, bytes } = cut(records)
+      const { proofs, slices, bytes } = slicer.cut(records)
       if (failure !== null && slices.length > 0) return { bytes, proofs: Promise.reject(failure) }
       if (slices.length === 0)
         return { bytes, proofs: proofs.details.length > 0 ? Promise.resolve(proofs) : null }
@@ -136,7 +141,13 @@ export function createProofPool({
     },
     async close() {
       fail(new Error('the threads that verify signatures were ended'))
-      await Promise.all(threads.map(({ worker }) => worker.terminate()))
+      await Promise.all(
+        threads.map(({ worker }) => {
+          // Else a process that has nothing left to do but this would end in the middle of it.
+          worker.ref()
+          return worker.terminate()
+        }),
+      )
     },
   }
 }

@@ -8,9 +8,12 @@ export const NOT_SIGNED = -1
 /** The greatest code of a record whose signature proves nothing. */
 export const BAD = -2
 
-export interface Proofs {
+export interface Proofs extends ProofLists {
   /** By record, in order: its signer's place in `signers`; NOT_SIGNED; or BAD - i, where `details[i]` says what is bad. */
   readonly codes: Int32Array
+}
+
+export interface ProofLists {
   readonly signers: readonly SignerKey[]
   /** For people; each of them once. */
   readonly details: readonly string[]
@@ -25,10 +28,21 @@ export function proofAt(proofs: Proofs | null, record: number): Proof {
     : { type: 'bad', detail: proofs!.details[BAD - code]! }
 }
 
+/** The lists while they are made. */
+export function createProofLists() {
+  const signers: SignerKey[] = []
+  const details: string[] = []
+  const placeOfDetail = createList(details)
+  return {
+    signers,
+    details,
+    codeOfSigner: createList(signers),
+    codeOfDetail: (detail: string): number => BAD - placeOfDetail(detail),
+  }
+}
+
 /** Proofs while they are put together, from parts that know their own signers and details only. */
 export interface ProofsInMaking extends Proofs {
-  readonly signers: SignerKey[]
-  readonly details: string[]
   signed(record: number, signer: SignerKey): void
   bad(record: number, detail: string): void
   /** `records` says which ones of these the codes of `part` are of. */
@@ -37,30 +51,37 @@ export interface ProofsInMaking extends Proofs {
 
 export function createProofs(count: number): ProofsInMaking {
   const codes = new Int32Array(count).fill(NOT_SIGNED)
-  const signers: SignerKey[] = []
-  const details: string[] = []
-  const placeOfSigner = createList(signers)
-  const placeOfDetail = createList(details)
+  const { signers, details, codeOfSigner, codeOfDetail } = createProofLists()
   return {
     codes,
     signers,
     details,
     signed(record, signer) {
-      codes[record] = placeOfSigner(signer)
+      codes[record] = codeOfSigner(signer)
     },
     bad(record, detail) {
-      codes[record] = BAD - placeOfDetail(detail)
+      codes[record] = codeOfDetail(detail)
     },
     take(records, part) {
-      const signerPlaces = part.signers.map(placeOfSigner)
-      const detailPlaces = part.details.map(placeOfDetail)
+      const codesOfSigners = part.signers.map(codeOfSigner)
+      const codesOfDetails = part.details.map(codeOfDetail)
       for (let i = 0; i < records.length; i++) {
         const code = part.codes[i]!
-        if (code >= 0) codes[records[i]!] = signerPlaces[code]!
-        else if (code <= BAD) codes[records[i]!] = BAD - detailPlaces[BAD - code]!
+        codes[records[i]!] = code >= 0 ? codesOfSigners[code]! : codesOfDetails[BAD - code]!
       }
     },
   }
+}
+
+/** The codes that a thread has left in a slice: see slices.ts. */
+export function codesOf({
+  buffer,
+  count,
+}: {
+  readonly buffer: ArrayBuffer
+  readonly count: number
+}): Int32Array {
+  return new Int32Array(buffer, 0, count)
 }
 
 /** The place of a text in a list that has each once. */

@@ -8,10 +8,13 @@ import { createProofs, type ProofsInMaking } from './proofs.ts'
 /** Per record: where its value begins and ends, and where its signature does. */
 export const PLACES = 4
 
-/** What one thread is given. Everything can be handed over to it: nobody else has these bytes. */
+/**
+ * What one thread is given, in one piece that goes to it and comes back: the places of `count` records as words of 32
+ * bits, counted from the beginning, then their bytes. When it comes back, the codes stand where the places began.
+ */
 export interface Slice {
-  readonly bytes: Uint8Array<ArrayBuffer>
-  readonly places: Int32Array<ArrayBuffer>
+  readonly buffer: ArrayBuffer
+  readonly count: number
 }
 
 export interface CutSlice extends Slice {
@@ -29,51 +32,46 @@ export interface Cut {
   readonly bytes: number
 }
 
+export interface Slicer {
+  cut(records: Records): Cut
+  /** Takes back the buffer of a slice whose codes have been read. */
+  giveBack(buffer: ArrayBuffer): void
+}
+
 /**
  * Messages that were signed together go to one thread, whose prover knows their tree after the first; those signed
  * alone, each of which costs a verification, go round. `turn` says where the last one went.
  */
-export function createSlicer(threads: number): (records: Records) => Cut {
+export function createSlicer(threads: number): Slicer {
+  const buffers = createBuffers()
+  const builders = Array.from({ length: threads }, (_, thread) => createSliceBuilder(thread, buffers.take))
   let turn = -1
-  const threadOf = (bytes: Buffer, start: number, end: number): number => {
+  const builderOf = (bytes: Buffer, start: number, end: number): SliceBuilder => {
     const tree = threads === 1 ? 0 : treeOf(bytes, start, end)
-    if (tree >= 0) return tree % threads
+    if (tree >= 0) return builders[tree % threads]!
     turn = (turn + 1) % threads
-    return turn
+    return builders[turn]!
   }
 
-  return (records) => {
-    const proofs = createProofs(records.length)
-    const builders: (SliceBuilder | undefined)[] = []
-    const add = (
-      record: number,
-      bytes: Buffer,
-      start: number,
-      end: number,
-      signature: Buffer,
-      signatureStart: number,
-      signatureEnd: number,
-    ): void => {
-      const thread = threadOf(signature, signatureStart, signatureEnd)
-      let builder = builders[thread]
-      if (builder === undefined) {
-        builder = createSliceBuilder(thread)
-        builders[thread] = builder
+  return {
+    cut(records) {
+      const proofs = createProofs(records.length)
+      let bytes = 0
+      const cursor = records.cursor()
+      for (let i = 0; cursor.next(); i++) {
+        bytes += cursor.end - cursor.start
+        if (cursor.isPlain) continue
+        if (cursor.isSigned) {
+          const { signatureBytes, signatureStart, signatureEnd } = cursor
+          bytes += signatureEnd - signatureStart
+          const builder = builderOf(signatureBytes, signatureStart, signatureEnd)
+          builder.add(i, cursor.bytes, cursor.start, cursor.end)
+          builder.sign(signatureBytes, signatureStart, signatureEnd)
+        } else bytes += addOther(i, cursor, proofs, builderOf)
       }
-      builder.add(record, bytes, start, end, signature, signatureStart, signatureEnd)
-    }
-    let bytes = 0
-    const cursor = records.cursor()
-    for (let i = 0; cursor.next(); i++) {
-      bytes += cursor.end - cursor.start
-      if (cursor.isPlain) continue
-      if (cursor.isSigned) {
-        const { signatureBytes, signatureStart, signatureEnd } = cursor
-        bytes += signatureEnd - signatureStart
-        add(i, cursor.bytes, cursor.start, cursor.end, signatureBytes, signatureStart, signatureEnd)
-      } else bytes += addOther(i, cursor, proofs, add)
-    }
-    return { proofs, bytes, slices: builders.flatMap((builder) => builder?.cut() ?? []) }
+      return { proofs, bytes, slices: builders.flatMap((builder) => builder.cut() ?? []) }
+    },
+    giveBack: buffers.give,
   }
 }
 
@@ -82,7 +80,7 @@ function addOther(
   record: number,
   cursor: RecordCursor,
   proofs: ProofsInMaking,
-  add: SliceBuilder['add'],
+  builderOf: (bytes: Buffer, start: number, end: number) => SliceBuilder,
 ): number {
   const { value, headers }: LogRecord = cursor.record()
   const header = headers.find(({ name }) => name === SIGNATURE_HEADER)
@@ -93,21 +91,27 @@ function addOther(
     return size
   }
   const signature = Buffer.from(header.value.buffer, header.value.byteOffset, header.value.length)
-  add(record, value, 0, value.length, signature, 0, signature.length)
+  const builder = builderOf(signature, 0, signature.length)
+  builder.add(record, value, 0, value.length)
+  builder.sign(signature, 0, signature.length)
   return size
 }
 
-const SCHEMES = [undefined, 'ed25519', 'eip191'] as const
+/** By the number of a scheme, where in a header the signature stands and where the count does; 0: there is no such. */
+const SIGNATURE_AT = [0, 1 + KEY_BYTES.ed25519, 1 + KEY_BYTES.eip191]
+const COUNT_AT = [0, SIGNATURE_AT[1]! + SIGNATURE_BYTES.ed25519, SIGNATURE_AT[2]! + SIGNATURE_BYTES.eip191]
 
 /** A number that messages share which were signed together; -1 for one that was signed alone, or is malformed. */
 function treeOf(bytes: Buffer, start: number, end: number): number {
-  const scheme = start < end ? SCHEMES[bytes[start]!] : undefined
-  if (scheme === undefined) return -1
-  const signatureAt = start + 1 + KEY_BYTES[scheme]
-  const countAt = signatureAt + SIGNATURE_BYTES[scheme]
-  if (countAt + 4 > end || bytes.readUInt32BE(countAt) <= 1) return -1
+  const scheme = start < end ? bytes[start]! : 0
+  if (scheme === 0 || scheme >= COUNT_AT.length) return -1
+  const countAt = start + COUNT_AT[scheme]!
+  if (countAt + 4 > end) return -1
+  if (bytes[countAt + 3]! <= 1 && (bytes[countAt + 2]! | bytes[countAt + 1]! | bytes[countAt]!) === 0)
+    return -1
   // A signature begins with a point of a curve: all its bits are as good as random.
-  return bytes[signatureAt]! | (bytes[signatureAt + 1]! << 8)
+  const at = start + SIGNATURE_AT[scheme]!
+  return bytes[at]! | (bytes[at + 1]! << 8)
 }
 
 /** A part of somebody's bytes, and where it goes. */
@@ -119,29 +123,25 @@ interface Run {
 }
 
 interface SliceBuilder {
-  add(
-    record: number,
-    bytes: Buffer,
-    start: number,
-    end: number,
-    signature: Buffer,
-    signatureStart: number,
-    signatureEnd: number,
-  ): void
-  cut(): CutSlice
+  /** The value of a record; `sign` its signature, right behind. */
+  add(record: number, bytes: Buffer, start: number, end: number): void
+  sign(bytes: Buffer, start: number, end: number): void
+  /** What was added since the last time; null for nothing. */
+  cut(): CutSlice | null
 }
 
 /** What lies between two parts of a run is copied along: a key, a header's name. One copy is made of a run. */
 const GAP_MAX = 256
-const INITIAL_RECORDS = 64
+const INITIAL_RECORDS = 2_048
+const WORD = 4
 
-function createSliceBuilder(thread: number): SliceBuilder {
-  const runs: Run[] = []
+function createSliceBuilder(thread: number, take: (size: number) => ArrayBuffer): SliceBuilder {
+  let records = new Int32Array(INITIAL_RECORDS)
+  let places = new Int32Array(INITIAL_RECORDS * PLACES)
+  let runs: Run[] = []
   let run: Run | null = null
   let size = 0
   let count = 0
-  let records = new Int32Array(INITIAL_RECORDS)
-  let places = new Int32Array(INITIAL_RECORDS * PLACES)
 
   /** Where in the copy bytes[start, end) will begin. */
   const place = (source: Buffer, start: number, end: number): number => {
@@ -153,35 +153,73 @@ function createSliceBuilder(thread: number): SliceBuilder {
     run.end = end
     return run.at + start - run.start
   }
-  const grow = (): void => {
-    const [largerRecords, largerPlaces] = [new Int32Array(2 * count), new Int32Array(2 * count * PLACES)]
-    largerRecords.set(records)
-    largerPlaces.set(places)
-    records = largerRecords
-    places = largerPlaces
-  }
 
   return {
-    add(record, bytes, start, end, signature, signatureStart, signatureEnd) {
-      if (count === records.length) grow()
+    add(record, bytes, start, end) {
+      if (count === records.length) {
+        records = doubled(records)
+        places = doubled(places)
+      }
       const at = count * PLACES
       const valueAt = place(bytes, start, end)
       places[at] = valueAt
       places[at + 1] = valueAt + end - start
-      const signatureAt = place(signature, signatureStart, signatureEnd)
-      places[at + 2] = signatureAt
-      places[at + 3] = signatureAt + signatureEnd - signatureStart
       records[count++] = record
     },
+    sign(bytes, start, end) {
+      const at = (count - 1) * PLACES
+      const signatureAt = place(bytes, start, end)
+      places[at + 2] = signatureAt
+      places[at + 3] = signatureAt + end - start
+    },
     cut() {
-      const bytes = new Uint8Array(new ArrayBuffer(size))
-      for (const { source, start, end, at } of runs) source.copy(bytes, at, start, end)
-      return {
-        thread,
-        bytes,
-        places: places.slice(0, count * PLACES),
-        records: records.subarray(0, count),
+      if (count === 0) return null
+      const words = count * PLACES
+      const buffer = take(words * WORD + size)
+      const head = new Int32Array(buffer, 0, words)
+      for (let i = 0; i < words; i++) head[i] = places[i]! + words * WORD
+      const body = new Uint8Array(buffer)
+      for (const { source, start, end, at } of runs) source.copy(body, words * WORD + at, start, end)
+      const slice = { thread, buffer, count, records: records.slice(0, count) }
+      runs = []
+      run = null
+      size = 0
+      count = 0
+      return slice
+    },
+  }
+}
+
+function doubled(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(2 * array.length)
+  larger.set(array)
+  return larger
+}
+
+/** Buffers are used again: a new one costs four times as much as copying into one that has been used. */
+const IDLE_BYTES_MAX = 8 * 1024 * 1024
+const BUFFER_BYTES_MIN = 16 * 1024
+
+function createBuffers() {
+  let idle: ArrayBuffer[] = []
+  let idleBytes = 0
+  return {
+    take(size: number): ArrayBuffer {
+      const i = idle.findIndex(({ byteLength }) => byteLength >= size)
+      if (i < 0) return new ArrayBuffer(2 ** Math.ceil(Math.log2(Math.max(size, BUFFER_BYTES_MIN))))
+      const [found] = idle.splice(i, 1)
+      idleBytes -= found!.byteLength
+      return found!
+    },
+    give(buffer: ArrayBuffer): void {
+      if (idleBytes + buffer.byteLength > IDLE_BYTES_MAX) {
+        // Too small for what comes now, or too many.
+        idle = []
+        idleBytes = 0
       }
+      if (buffer.byteLength > IDLE_BYTES_MAX) return
+      idle.push(buffer)
+      idleBytes += buffer.byteLength
     },
   }
 }

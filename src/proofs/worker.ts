@@ -2,7 +2,7 @@
 
 import { parentPort } from 'node:worker_threads'
 import { createProver, type Prover } from '../codec/signing/prover.ts'
-import type { Proofs } from './proofs.ts'
+import type { ProofLists } from './proofs.ts'
 import { proveSlice } from './prove-slice.ts'
 import type { Slice } from './slices.ts'
 
@@ -11,15 +11,17 @@ export interface Request extends Slice {
   readonly logId: string
 }
 
-export interface Answer extends Proofs {
+/** With the slice, in which the codes are now. */
+export interface Answer extends Slice, ProofLists {
   readonly id: number
 }
 
 const port = parentPort!
 let held: { readonly logId: string; readonly prover: Prover } | null = null
 
-port.on('message', ({ id, logId, ...slice }: Request) => {
+port.on('message', ({ id, logId, buffer, count }: Request) => {
   if (held?.logId !== logId) held = { logId, prover: createProver(logId) }
-  const answer: Answer = { id, ...proveSlice(held.prover, slice) }
-  port.postMessage(answer, [answer.codes.buffer as ArrayBuffer])
+  const lists = proveSlice(held.prover, { buffer, count })
+  const answer: Answer = { id, buffer, count, ...lists }
+  port.postMessage(answer, [buffer])
 })

@@ -145,7 +145,8 @@ it('what is being proved is given up when the pool is closed', async () => {
   await waiting
 })
 
-it('a process can end while the pool is idle, and waits for what is being proved', async () => {
+/** What a process of its own says and how it ends that has had records proved. */
+async function runProcess(then: string): Promise<unknown> {
   const script = `
     import { createProofPool } from './src/proofs/pool.ts'
     import { guardedPartition } from './test/support/guarded-world.ts'
@@ -153,7 +154,8 @@ it('a process can end while the pool is idle, and waits for what is being proved
     const records = guardedPartition('${LOG_ID}', 0).map(({ record }) => record)
     const pool = createProofPool()
     const made = await pool.prove('${LOG_ID}', deliver('kafka', records, 0n, 0n)).proofs
-    console.log(made.codes.length === records.length)`
+    console.log(made.codes.length === records.length)
+    ${then}`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
     cwd: join(import.meta.dirname, '../..'),
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -163,5 +165,13 @@ it('a process can end while the pool is idle, and waits for what is being proved
     said += text
   })
   const code = await new Promise((resolve) => child.once('close', resolve))
-  expect([code, said]).toEqual([0, 'true\n'])
+  return [code, said]
+}
+
+it('a process can end while the pool is idle, and waits for what is being proved', async () => {
+  expect(await runProcess('')).toEqual([0, 'true\n'])
+})
+
+it('a process that closes the pool waits for its end', async () => {
+  expect(await runProcess(`await pool.close(); console.log('closed')`)).toEqual([0, 'true\nclosed\n'])
 })
