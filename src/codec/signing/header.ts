@@ -66,6 +66,17 @@ export function layOut(bytes: Buffer, start: number, end: number): HeaderLayout 
   return { scheme, signatureAt, count, index, pathAt }
 }
 
+/**
+ * Where in bytes[start, end) the part ends that all messages signed together share: scheme, signer, signature, count. -1
+ * where that part and an index do not fit in.
+ */
+export function layOutId(bytes: Buffer, start: number, end: number): number {
+  const scheme = start < end ? SCHEMES[bytes[start]!] : undefined
+  if (scheme === undefined) return -1
+  const idEnd = start + 1 + KEY_BYTES[scheme] + SIGNATURE_BYTES[scheme] + COUNT_BYTES
+  return idEnd + COUNT_BYTES <= end ? idEnd : -1
+}
+
 export function decodeSignature(bytes: Buffer): SignatureHeader | string {
   const layout = layOut(bytes, 0, bytes.length)
   if (typeof layout === 'string') return layout

@@ -13,21 +13,43 @@ const LEAF_PREFIX = 0x00
 const NODE_PREFIX = 0x01
 
 const scratch = { bytes: Buffer.allocUnsafeSlow(4_096) }
+/** The beginnings of `short`, by length: making a view takes a sixth of the time that hashing a short value takes. */
+const short = Buffer.allocUnsafeSlow(1_024)
+const shortViews: Buffer[] = []
 const node = Buffer.alloc(1 + 2 * DIGEST_BYTES, NODE_PREFIX)
 
 /** SHA-256 of `00` and the value that stands in bytes[start, end). */
-export function hashLeaf(bytes: Uint8Array, start = 0, end = bytes.length): Digest {
-  const length = end - start
-  if (scratch.bytes.length <= length) scratch.bytes = Buffer.allocUnsafeSlow(2 * length)
-  scratch.bytes[0] = LEAF_PREFIX
-  scratch.bytes.set(bytes.subarray(start, end), 1)
-  return hash('sha256', scratch.bytes.subarray(0, length + 1), 'binary')
+export function hashLeaf(bytes: Buffer, start = 0, end = bytes.length): Digest {
+  const view = viewOf(end - start + 1)
+  view[0] = LEAF_PREFIX
+  bytes.copy(view, 1, start, end)
+  return hash('sha256', view, 'binary')
+}
+
+function viewOf(length: number): Buffer {
+  if (length >= short.length) {
+    if (scratch.bytes.length < length) scratch.bytes = Buffer.allocUnsafeSlow(2 * length)
+    return scratch.bytes.subarray(0, length)
+  }
+  const known = shortViews[length]
+  if (known !== undefined) return known
+  const view = short.subarray(0, length)
+  shortViews[length] = view
+  return view
 }
 
 /** SHA-256 of `01`, the left child and the right one. */
 export function hashNode(left: Digest, right: Digest): Digest {
   node.write(left, 1, 'latin1')
   node.write(right, 1 + DIGEST_BYTES, 'latin1')
+  return hash('sha256', node, 'binary')
+}
+
+/** The parent of a digest and of the sibling that stands in path[at, at + 32). */
+export function hashWithSibling(digest: Digest, isRight: boolean, path: Buffer, at: number): Digest {
+  const sibling = isRight ? 1 : 1 + DIGEST_BYTES
+  for (let i = 0; i < DIGEST_BYTES; i++) node[sibling + i] = path[at + i]!
+  node.write(digest, isRight ? 1 + DIGEST_BYTES : 1, 'latin1')
   return hash('sha256', node, 'binary')
 }
 
@@ -81,8 +103,7 @@ export function pathToRoot(leaf: Digest, index: number, count: number, path: Buf
   for (let i = index, width = count; width > 1; i >>= 1, width = (width + 1) >> 1) {
     const isRight = (i & 1) === 1
     if (!isRight && i + 1 >= width) continue
-    const sibling = path.toString('latin1', place, place + DIGEST_BYTES)
-    digest = isRight ? hashNode(sibling, digest) : hashNode(digest, sibling)
+    digest = hashWithSibling(digest, isRight, path, place)
     place += DIGEST_BYTES
   }
   return digest
