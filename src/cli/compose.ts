@@ -20,6 +20,7 @@ import { readPostgresUrl } from '../postgres/url.ts'
 import { isSameIdentity } from '../store/identity.ts'
 import { isTransient as isPostgresTransient } from '../store/postgres/errors.ts'
 import { type Migrated, migrate } from '../store/postgres/migrate.ts'
+import { type OffsetRange, readQuarantined } from '../store/postgres/quarantined.ts'
 import { createPostgresReader } from '../store/postgres/reader.ts'
 import { type CureName, countWaiting } from '../store/postgres/sql/pending-parked.ts'
 import { createCatalogueCache, type Head, readHead, readPositions, toState } from '../store/postgres/state.ts'
@@ -147,6 +148,11 @@ export interface Database {
   forgetWorkers(atWork: readonly string[]): Promise<void>
   /** How far the node is. Null when the database follows another log, or none yet. */
   look(identity: LogIdentity): Promise<NodeLook | null>
+  /**
+   * The offsets of [from, next) that the node has quarantined. Null when the database follows another log, or none yet,
+   * or has not processed all of them.
+   */
+  quarantined(identity: LogIdentity, range: OffsetRange): Promise<readonly bigint[] | null>
   /** How many parked messages wait for one of these; null when the database follows another log, or none yet. */
   countWaiting(identity: LogIdentity, cures: readonly CureName[]): Promise<bigint | null>
   close(): Promise<void>
@@ -182,6 +188,8 @@ export function openDatabase(config: Config, options: DatabaseOptions = {}): Dat
     registeredWorkers: () => registeredWorkers(pool),
     forgetWorkers: (atWork) => forgetWorkers(pool, atWork),
     look: (identity) => lookAt(pool, identity),
+    quarantined: (identity, range) =>
+      readIfFollows(pool, identity, (client, head) => readQuarantined(client, head, range)),
     countWaiting: (identity, cures) => readIfFollows(pool, identity, (client) => countWaiting(client, cures)),
     close: () => endPool(pool),
   }

@@ -77,6 +77,7 @@ export async function openDoor(context: Context, config: DoorConfig, opened: Ope
   const { limits } = config
   addRoutes(app, {
     ...{ withSnapshot, lookAtLog, progress, watermarks, metrics },
+    findQuarantined: database.quarantined,
     ...{ log, inspectLog: inspect, writing, relay, prove: createProve(), applied, explainLog, limits },
   })
 

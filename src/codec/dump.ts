@@ -14,7 +14,7 @@ import { keyTextToJson, valueToJson } from './values.ts'
 export type SignersByOrigin = ReadonlyMap<Origin, readonly Signer[]>
 
 /** What is known in an open log. */
-const NO_SIGNERS: SignersByOrigin = new Map()
+export const NO_SIGNERS: SignersByOrigin = new Map()
 
 /** True when readers see the row: it exists, and no required column is null or absent. */
 export function isVisible(dataset: Dataset, row: FoldedRow): boolean {
@@ -78,9 +78,12 @@ function namesOf(dataset: Dataset, row: FoldedRow): string {
   return `"dataset":${quoteJson(dataset.name)},"key":{${key.join(',')}}`
 }
 
-/** Null for nobody, the one who has signed, or, where several have written under one origin, all of them. */
 function signerJson(signers: SignersByOrigin, stamp: Stamp): string {
+  return JSON.stringify(signerOf(signers, stamp))
+}
+
+/** Null for nobody, the one who has signed, or, where several have written under one origin, all of them. */
+export function signerOf(signers: SignersByOrigin, stamp: Stamp): Signer | readonly Signer[] {
   const all = signers.get(stampToOrigin(stamp)) ?? [null]
-  const texts = all.map((signer) => (signer === null ? 'null' : `"${signer}"`))
-  return texts.length === 1 ? texts[0]! : `[${texts.join(',')}]`
+  return all.length === 1 ? all[0]! : all
 }

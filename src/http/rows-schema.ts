@@ -21,14 +21,22 @@ const STAMP = {
   description: '16 hex digits of nanoseconds since 1970, 16 of origin; the greatest wins',
 } as const
 
+const SIGNER = {
+  type: ['string', 'null', 'array'],
+  items: { type: ['string', 'null'] },
+  description:
+    'whose signature the messages of this origin carry: null when nobody has signed (always in an open log), a key, or all of them when several have written under one origin',
+} as const
+
 const CELL = {
   type: 'object',
-  required: ['value', 'stamp', 'timestamp', 'origin'],
+  required: ['value', 'stamp', 'timestamp', 'origin', 'signer'],
   properties: {
     value: { description: 'as in the row' },
     stamp: STAMP,
     timestamp: { type: 'string', description: 'of the stamp, with 9 decimals' },
     origin: { type: 'string', pattern: '^[0-9a-f]{16}$', description: 'of the stamp: who wrote it' },
+    signer: SIGNER,
   },
 } as const
 
@@ -38,6 +46,7 @@ function cellExample(value: string | number, ns: number) {
     stamp: `000000000000000${ns}aaaaaaaaaaaaaaaa`,
     timestamp: `1970-01-01T00:00:00.00000000${ns}Z`,
     origin: 'aaaaaaaaaaaaaaaa',
+    signer: null,
   }
 }
 
@@ -53,12 +62,16 @@ export const ROW_SCHEMA = {
     type: 'object',
     additionalProperties: false,
     properties: {
-      include: { type: 'string', enum: ['stamps'], description: 'stamps: who wrote each cell, and when' },
+      include: {
+        type: 'string',
+        enum: ['stamps'],
+        description: 'stamps: who wrote and signed each cell, and when',
+      },
     },
   },
   response: {
     200: {
-      description: 'The row; `alive`, `dead` and `cells` where stamps were asked for',
+      description: 'The row; `alive`, `dead`, their signers and `cells` where stamps were asked for',
       content: {
         'application/json': {
           schema: {
@@ -67,14 +80,18 @@ export const ROW_SCHEMA = {
             properties: {
               row: ROW,
               alive: { ...STAMP, description: 'the greatest stamp of an upsert' },
+              aliveSigner: { ...SIGNER, description: 'of the origin of `alive`, as `signer` of a cell' },
               dead: { ...STAMP, type: ['string', 'null'], description: 'the greatest stamp of a delete' },
+              deadSigner: { ...SIGNER, description: 'of the origin of `dead`' },
               cells: { type: 'object', additionalProperties: CELL },
             },
           },
           example: {
             row: { id: 't1', title: 'Blue', plays: 7, price: '12.5' },
             alive: '0000000000000001aaaaaaaaaaaaaaaa',
+            aliveSigner: null,
             dead: null,
+            deadSigner: null,
             cells: {
               title: cellExample('Blue', 1),
               plays: cellExample(7, 1),
@@ -85,7 +102,7 @@ export const ROW_SCHEMA = {
       },
     },
     ...problemResponses({
-      404: 'There is no such dataset; or no such row, or it was deleted (with `dead` where stamps were asked for), or it is hidden while a required column is null: the type says which',
+      404: 'There is no such dataset; or no such row, or it was deleted (with `dead` and `deadSigner` where stamps were asked for), or it is hidden while a required column is null: the type says which',
     }),
   },
 } as const

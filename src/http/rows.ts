@@ -2,7 +2,7 @@
 
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Dataset } from '../codec/catalogue.ts'
-import { isVisible, visibleRowJson } from '../codec/dump.ts'
+import { isVisible, NO_SIGNERS, signerOf, visibleRowJson } from '../codec/dump.ts'
 import { rowExists } from '../crdt/merge.ts'
 import { stampToIso } from '../crdt/stamp.ts'
 import type { StoredRow } from '../store/store.ts'
@@ -37,7 +37,8 @@ export function addRowsRoutes(app: FastifyInstance, { withSnapshot }: RowsPorts)
       const dataset = requireDataset(await reader.catalogue(), datasetNameOf(request))
       const key = requireKey(dataset, lastSegment(request), { in: 'path', at: 'key' })
       let found: StoredRow | null = null
-      for await (const each of reader.rows(dataset.name, { type: 'keys', keys: [key] })) found = each
+      const rows = reader.rows(dataset.name, { type: 'keys', keys: [key] }, { signers: withStamps })
+      for await (const each of rows) found = each
       if (found === null || !isVisible(dataset, found)) throw missing(dataset, key, found, withStamps)
       return withStamps ? rowWithStampsJson(dataset, found) : `{"row":${visibleRowJson(dataset, found)}}`
     })
@@ -123,7 +124,13 @@ function missing(dataset: Dataset, key: readonly string[], row: StoredRow | null
     )
   }
   if (row.dead !== null) {
-    const members = withStamps ? { dead: row.dead, deadAt: stampToIso(row.dead) } : {}
+    const members = withStamps
+      ? {
+          dead: row.dead,
+          deadAt: stampToIso(row.dead),
+          deadSigner: signerOf(row.signers ?? NO_SIGNERS, row.dead),
+        }
+      : {}
     return problem('deleted-row', `the row of ${place} was deleted`, { members })
   }
   return problem(

@@ -253,6 +253,8 @@ export interface SetAsideFilter {
   /** DEFINITIONS for refused definitions and what else the definitions hold that does not count. */
   readonly partition?: number
   readonly offset?: bigint
+  /** Those at or above `from` and below `next`. */
+  readonly offsets?: { readonly from: bigint; readonly next: bigint }
 }
 
 export interface SetAsideMessage extends SetAside {

@@ -105,6 +105,12 @@ export function setAsideContract(subject: StoreSubject): void {
       [{ partition: DEFINITIONS }, ['quarantined -1/1']],
       [{ partition: 2, offset: 3n }, ['quarantined 2/3']],
       [{ partition: 2, offset: 4n }, []],
+      [{ partition: 2, offsets: { from: 2n, next: 10n } }, ['parked 2/2', 'quarantined 2/3']],
+      [
+        { kind: 'quarantined', partition: DEFINITIONS, offsets: { from: 0n, next: 2n } },
+        ['quarantined -1/1'],
+      ],
+      [{ offsets: { from: 2n, next: 2n } }, []],
       [{ kind: 'parked', reason: 'no-value' }, []],
       [{ dataset: "' or true --" }, []],
     ])('a filter lets through what it names: %o', async (filter, places) => {

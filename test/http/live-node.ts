@@ -7,6 +7,7 @@ import type { Json, JsonObject } from '../../src/codec/json.ts'
 import { DEFINITIONS } from '../../src/codec/record.ts'
 import type { SigningKey } from '../../src/codec/signing/batch-signer.ts'
 import { createApplied, type Look } from '../../src/http/applied.ts'
+import type { OffsetRange } from '../../src/http/changes/pending.ts'
 import { LIMITS, type Limits } from '../../src/http/limits.ts'
 import { addRoutes, type DoorPorts } from '../../src/http/routes.ts'
 import type { Log } from '../../src/log/log.ts'
@@ -85,6 +86,7 @@ export async function openLive(options: LiveOptions = {}): Promise<LiveNode> {
       store: () => createMemoryStore(database),
       reader: async () => createMemoryReader(database),
     }),
+    findQuarantined: async ({ copyId }, range) => quarantinedIn(database, copyId, range),
     ...{ log: doorLog, inspectLog: () => inspectTestLog(doorLog) },
     ...{ writing, relay, applied, explainLog: explainTestLog, limits },
     ...(options.ringBytes === undefined ? {} : { ringBytes: options.ringBytes }),
@@ -161,6 +163,19 @@ export async function openLive(options: LiveOptions = {}): Promise<LiveNode> {
     caughtUp,
     post: (...args) => post(door.url, ...args),
   }
+}
+
+/** As a database answers it. */
+function quarantinedIn(
+  { identity, partitions, catalogue, quarantined }: MemoryDatabase,
+  copyId: string,
+  { partition, from, next }: OffsetRange,
+): readonly bigint[] | null {
+  const position = partition === DEFINITIONS ? catalogue.offset : (partitions.get(partition)?.position ?? 0n)
+  if (identity?.copyId !== copyId || position < next) return null
+  return [...quarantined.values()]
+    .filter((each) => each.partition === partition && each.offset >= from && each.offset < next)
+    .map(({ offset }) => offset)
 }
 
 function lookAt({ partitions, catalogue, rejudgedTo }: MemoryDatabase): Look {

@@ -68,6 +68,7 @@ export function portsOf(store: TestStore): DoorPorts {
     progress,
     metrics: createMetrics({ version: '0.0.0', progress, watermarks }),
     log,
+    findQuarantined: async () => [],
     inspectLog: () => inspectTestLog(log),
     writing,
     relay: createTestRelay(log, writing, 5_000),

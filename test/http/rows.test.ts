@@ -93,9 +93,9 @@ describe.each(['memory', 'Postgres 15', 'Postgres 18'])('rows over HTTP: %s', (n
     expect((await get('/v1/datasets/tracks/rows/t1')).text).toBe(`{"row":${row}}`)
     const [first, second] = [stampOf(1), stampOf(2)]
     const of = (value: string, stamp: string, ns: number) =>
-      `{"value":${value},"stamp":"${stamp}","timestamp":"1970-01-01T00:00:00.00000000${ns}Z","origin":"aaaaaaaaaaaaaaaa"}`
+      `{"value":${value},"stamp":"${stamp}","timestamp":"1970-01-01T00:00:00.00000000${ns}Z","origin":"aaaaaaaaaaaaaaaa","signer":null}`
     expect((await get('/v1/datasets/tracks/rows/t1?include=stamps')).text).toBe(
-      `{"row":${row},"alive":"${first}","dead":null,"cells":{"title":${of('"Blue"', first, 1)},"plays":${of('7', first, 1)},"price":${of('"12.5"', second, 2)}}}`,
+      `{"row":${row},"alive":"${first}","aliveSigner":null,"dead":null,"deadSigner":null,"cells":{"title":${of('"Blue"', first, 1)},"plays":${of('7', first, 1)},"price":${of('"12.5"', second, 2)}}}`,
     )
   })
 

@@ -6,6 +6,7 @@ import { toJson } from '../../codec/exact-json.ts'
 import { branchToJson } from '../../codec/inspect-json.ts'
 import { quoteJson } from '../../codec/json.ts'
 import type { LogRecord } from '../../codec/record.ts'
+import type { Signer } from '../../codec/signing/signer-key.ts'
 import { keyTextToJson, valueToJson } from '../../codec/values.ts'
 import type { Verdict } from '../../codec/verdict.ts'
 import type { Mutation } from '../../crdt/mutation.ts'
@@ -19,8 +20,13 @@ export interface ChangeEvent {
   readonly text: string
 }
 
-/** Null for what is no change: quarantined messages, control records. */
-export function changeEvent(record: LogRecord, verdict: Verdict, catalogue: Catalogue): ChangeEvent | null {
+/** Null for what is no change: quarantined messages, control records. `signer` is who has signed it. */
+export function changeEvent(
+  record: LogRecord,
+  verdict: Verdict,
+  catalogue: Catalogue,
+  signer: Signer,
+): ChangeEvent | null {
   if (verdict.type !== 'merge' && verdict.type !== 'parked') return null
   const { mutation } = verdict
   const dataset = verdict.type === 'merge' ? catalogue.datasets.get(mutation.dataset)! : null
@@ -30,7 +36,7 @@ export function changeEvent(record: LogRecord, verdict: Verdict, catalogue: Cata
       : ''
   const { stamp, operation } = mutation
   const head = `"dataset":${quoteJson(mutation.dataset)},"operation":"${operation}",${dataset === null ? plainBody(mutation) : body(dataset, mutation)}`
-  const origin = `"stamp":"${stamp}","timestamp":"${stampToIso(stamp)}","origin":"${stampToOrigin(stamp)}"`
+  const origin = `"stamp":"${stamp}","timestamp":"${stampToIso(stamp)}","origin":"${stampToOrigin(stamp)}","signer":${signer === null ? 'null' : `"${signer}"`}`
   const place = `"partition":${record.partition},"offset":${record.offset}`
   const status = dataset === null ? 'parked' : 'merged'
   const json = `{${head},${origin},${place},"status":"${status}"${why}}`
@@ -57,14 +63,19 @@ export interface FoldedRecord {
   readonly event: ChangeEvent | null
 }
 
-/** The definitions behind one more record of theirs. */
-export function definitionEvent(record: LogRecord, before: Catalogue, logId: string): FoldedRecord {
+/** The definitions behind one more record of theirs, which no policy has refused. */
+export function definitionEvent(
+  record: LogRecord,
+  before: Catalogue,
+  logId: string,
+  signer: Signer,
+): FoldedRecord {
   const next = record.offset + 1n
   const { catalogue } = judgeOpenDefinitions(before, [record], next, logId)
   if (catalogue.datasets === before.datasets) return { catalogue, event: null }
   for (const dataset of catalogue.datasets.values()) {
     if (dataset.changedAt !== next) continue
-    const json = toJson({ ...describeDataset(dataset), offset: record.offset })
+    const json = toJson({ ...describeDataset(dataset), offset: record.offset, signer })
     const text = `event: definition\ndata: ${json}\n`
     return { catalogue, event: { dataset: dataset.name, offset: record.offset, text } }
   }

@@ -3,6 +3,8 @@
 import type { Catalogue } from '../../codec/catalogue.ts'
 import { EMPTY_CATALOGUE } from '../../codec/catalogue.ts'
 import { DEFINITIONS, type LogRecord } from '../../codec/record.ts'
+import { claimedSigner, SIGNATURE_HEADER } from '../../codec/signing/header.ts'
+import type { Signer } from '../../codec/signing/signer-key.ts'
 import type { OpenJudge } from '../../codec/verdict.ts'
 import type { LogEvent } from '../../log/log.ts'
 import type { Applied } from '../applied.ts'
@@ -25,16 +27,29 @@ export interface Pending {
   take(): ChangeChunk | null
   /** Forgets what is not told yet of the data partitions; answers where to read on. */
   rewind(): Vector
+  /** Of what may be told once it is known what of it the node has quarantined; null: nothing. */
+  unknown(): OffsetRange | null
+  /** What the node has quarantined of such a range. */
+  exclude(range: OffsetRange, offsets: readonly bigint[]): void
   /** Where to read the definitions on. */
   definitionsFrom(): bigint
   /** Of what waits, about. */
   bytes(): number
 }
 
+/** Of one partition, or DEFINITIONS. */
+export interface OffsetRange {
+  readonly partition: number
+  readonly from: bigint
+  readonly next: bigint
+}
+
 export interface PendingOptions {
   readonly applied: Pick<Applied, 'position' | 'settled'>
   readonly judge: OpenJudge
   readonly logId: string
+  /** In a guarded log the bytes of a record do not say whether it was allowed; the node, who knows, is asked. */
+  readonly isGuarded: boolean
   readonly start: Vector
 }
 
@@ -43,6 +58,9 @@ interface Queue {
   told: bigint
   /** Below this everything was read. */
   read: bigint
+  /** Below this it is known what the node has quarantined. */
+  known: bigint
+  readonly excluded: Set<bigint>
   records: LogRecord[]
 }
 
@@ -50,7 +68,7 @@ const CHUNK_RECORDS_MAX = 200
 const CHUNK_CHARS_MAX = 64 * 1024
 const RECORD_BYTES = 300
 
-export function createPending({ applied, judge, logId, start }: PendingOptions): Pending {
+export function createPending({ applied, judge, logId, isGuarded, start }: PendingOptions): Pending {
   const queues = new Map<number, Queue>()
   const definitionsStart = start.get(DEFINITIONS) ?? 0n
   let catalogue: Catalogue = EMPTY_CATALOGUE
@@ -62,14 +80,18 @@ export function createPending({ applied, judge, logId, start }: PendingOptions):
     if (known !== undefined) return known
     // The definitions are folded from their start, whoever has seen them.
     const from = partition === DEFINITIONS ? 0n : (start.get(partition) ?? 0n)
-    const queue: Queue = { told: from, read: from, records: [] }
+    const queue: Queue = { told: from, read: from, known: from, excluded: new Set(), records: [] }
     queues.set(partition, queue)
     return queue
   }
 
-  function tell(record: LogRecord): ChangeEvent | null {
-    if (record.partition !== DEFINITIONS) return changeEvent(record, judge(record, catalogue), catalogue)
-    const folded = definitionEvent(record, catalogue, logId)
+  function tell(record: LogRecord, { excluded }: Queue): ChangeEvent | null {
+    if (excluded.delete(record.offset)) return null
+    // The node has verified the signature of whatever it did not quarantine.
+    const signer = isGuarded ? signerIn(record) : null
+    if (record.partition !== DEFINITIONS)
+      return changeEvent(record, judge(record, catalogue), catalogue, signer)
+    const folded = definitionEvent(record, catalogue, logId, signer)
     catalogue = folded.catalogue
     return record.offset < definitionsStart ? null : folded.event
   }
@@ -77,7 +99,7 @@ export function createPending({ applied, judge, logId, start }: PendingOptions):
   /** What of a partition lies below `limit`; null when nothing does. */
   function takeFrom(partition: number, limit: bigint): ChangeChunk | null {
     const queue = queueOf(partition)
-    const end = limit < queue.read ? limit : queue.read
+    const end = leastOf(limit, queue.read, isGuarded ? queue.known : limit)
     if (end <= queue.told) return null
     const from = queue.told
     const events: ChangeEvent[] = []
@@ -86,7 +108,7 @@ export function createPending({ applied, judge, logId, start }: PendingOptions):
     while (count < queue.records.length && count < CHUNK_RECORDS_MAX && size < CHUNK_CHARS_MAX) {
       const record = queue.records[count]!
       if (record.offset >= end) break
-      const event = tell(record)
+      const event = tell(record, queue)
       if (event !== null) events.push(event)
       size += event?.text.length ?? 0
       bytes -= weightOf(record)
@@ -126,6 +148,22 @@ export function createPending({ applied, judge, logId, start }: PendingOptions):
       }
       return null
     },
+    unknown() {
+      if (!isGuarded) return null
+      queueOf(DEFINITIONS)
+      for (const [partition, { known, read }] of queues) {
+        const limit = partition === DEFINITIONS ? applied.settled() : applied.position(partition)
+        const next = leastOf(limit, read)
+        if (next > known) return { partition, from: known, next }
+      }
+      return null
+    },
+    exclude({ partition, from, next }, offsets) {
+      const queue = queueOf(partition)
+      if (from !== queue.known) return
+      queue.known = next
+      for (const offset of offsets) queue.excluded.add(offset)
+    },
     rewind() {
       const told = new Map<number, bigint>(start)
       for (const [partition, queue] of queues) {
@@ -140,6 +178,19 @@ export function createPending({ applied, judge, logId, start }: PendingOptions):
     definitionsFrom: () => queueOf(DEFINITIONS).read,
     bytes: () => bytes,
   }
+}
+
+function leastOf(first: bigint, ...others: bigint[]): bigint {
+  let least = first
+  for (const other of others) if (other < least) least = other
+  return least
+}
+
+function signerIn({ headers }: LogRecord): Signer {
+  const header = headers.find(({ name }) => name === SIGNATURE_HEADER)?.value
+  return header === undefined
+    ? null
+    : claimedSigner(Buffer.from(header.buffer, header.byteOffset, header.length))
 }
 
 function weightOf({ value, key }: LogRecord): number {

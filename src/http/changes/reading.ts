@@ -5,13 +5,21 @@ import { createOpenJudge } from '../../codec/verdict.ts'
 import type { LogGenesis } from '../../log/check.ts'
 import type { Log } from '../../log/log.ts'
 import { createWaker } from '../../log/waker.ts'
+import type { LogIdentity } from '../../store/store.ts'
 import type { Applied } from '../applied.ts'
-import { type ChangeChunk, createPending } from './pending.ts'
+import { type ChangeChunk, createPending, type OffsetRange } from './pending.ts'
 import type { Vector } from './vector.ts'
+
+/**
+ * The offsets within a range that the node has quarantined for good, of the records that it has processed in this log.
+ * Null while its database cannot say: it follows another copy of the log, or is not at the range's end (any more).
+ */
+export type FindQuarantined = (identity: LogIdentity, range: OffsetRange) => Promise<readonly bigint[] | null>
 
 export interface ReadingOptions {
   readonly log: Log
-  readonly genesis: Pick<LogGenesis, 'logId' | 'maxClockAheadMs'>
+  readonly genesis: LogGenesis
+  readonly findQuarantined: FindQuarantined
   readonly applied: Pick<Applied, 'position' | 'settled' | 'watch'>
   readonly start: Vector
   readonly signal: AbortSignal
@@ -33,7 +41,12 @@ export async function* readChanges(options: ReadingOptions): AsyncGenerator<Chan
   const { log, genesis, applied } = options
   const ending = new AbortController()
   const signal = AbortSignal.any([options.signal, ending.signal])
-  const pending = createPending({ ...options, logId: genesis.logId, judge: createOpenJudge(genesis) })
+  const pending = createPending({
+    ...options,
+    logId: genesis.logId,
+    isGuarded: genesis.admins.length > 0,
+    judge: createOpenJudge(genesis),
+  })
   const news = createWaker(signal)
   const drained = createWaker(signal)
   const unwatch = applied.watch(news.wake, LOOK_MS)
@@ -86,6 +99,13 @@ export async function* readChanges(options: ReadingOptions): AsyncGenerator<Chan
     news.wake()
   }
 
+  /** The bytes do not say what a policy has refused, and nothing is verified twice: the node's own verdicts count. */
+  async function ask(range: OffsetRange): Promise<void> {
+    const offsets = await options.findQuarantined(genesis, range).catch(() => null)
+    if (offsets !== null) pending.exclude(range, offsets)
+    else await sleep(RETRY_MS, undefined, { signal, ref: false }).catch(() => {})
+  }
+
   const tasks = [keepReading('definitions'), keepReading('all')]
   try {
     while (!signal.aborted) {
@@ -96,6 +116,11 @@ export async function* readChanges(options: ReadingOptions): AsyncGenerator<Chan
         continue
       }
       if (isLost) throw new LostError('the log no longer has what was asked for')
+      const range = pending.unknown()
+      if (range !== null) {
+        await ask(range)
+        continue
+      }
       isWaiting = true
       await news.wait(null)
       isWaiting = false

@@ -10,7 +10,7 @@ import type { Limits } from '../limits.ts'
 import { type HttpProblem, problem } from '../problem.ts'
 import { sendParts } from '../slow.ts'
 import { createHub } from './hub.ts'
-import { readChanges } from './reading.ts'
+import { type FindQuarantined, readChanges } from './reading.ts'
 import { CHANGES_SCHEMA, EVENT_STREAM } from './schema.ts'
 import { createSlots } from './slots.ts'
 import { streamChanges } from './stream.ts'
@@ -21,6 +21,7 @@ export interface ChangesPorts {
   readonly applied: Applied
   /** Looks at the log. Throws what forbids reading it. */
   readonly inspectLog: () => Promise<LogGenesis>
+  readonly findQuarantined: FindQuarantined
   readonly limits: Limits
   /** The newest events that are kept for all clients, in bytes; 16 MiB unless set. */
   readonly ringBytes?: number
@@ -43,13 +44,13 @@ const CATCH_UPS_MAX = 4
 const CATCH_UP_WAIT_MS = 10_000
 
 export function addChangesRoutes(app: FastifyInstance, ports: ChangesPorts): void {
-  const { log, applied, limits } = ports
+  const { log, applied, limits, findQuarantined } = ports
   const closing = new AbortController()
   const slots = createSlots(CATCH_UPS_MAX)
   let genesis: LogGenesis | null = null
   const hub = createHub({
     ringBytes: ports.ringBytes ?? RING_BYTES,
-    read: (start, signal) => readChanges({ log, applied, genesis: genesis!, start, signal }),
+    read: (start, signal) => readChanges({ log, applied, findQuarantined, genesis: genesis!, start, signal }),
   })
   app.addHook('preClose', async () => closing.abort())
 
@@ -79,7 +80,7 @@ export function addChangesRoutes(app: FastifyInstance, ports: ChangesPorts): voi
     const giveSlot = isJoined ? () => {} : await takeSlot(ending)
     const catchUp = isJoined
       ? null
-      : readChanges({ log, applied, genesis: found, start, signal: ending.signal })
+      : readChanges({ log, applied, findQuarantined, genesis: found, start, signal: ending.signal })
     const parts = streamChanges({
       ...{ copyId, start, dataset, place, catchUp, beatMs: ports.beatMs ?? BEAT_MS },
       partitions: applied.partitions(),

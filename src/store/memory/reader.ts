@@ -116,8 +116,10 @@ function listSetAside(database: MemoryDatabase): readonly SetAsideMessage[] {
   return all.sort((a, b) => a.partition - b.partition || (a.offset < b.offset ? -1 : 1))
 }
 
-function isMeant(message: SetAsideMessage, filter: SetAsideFilter): boolean {
-  return (Object.keys(filter) as (keyof SetAsideFilter)[]).every((name) => message[name] === filter[name])
+function isMeant(message: SetAsideMessage, { offsets, ...filter }: SetAsideFilter): boolean {
+  const { offset } = message
+  if (offsets !== undefined && (offset < offsets.from || offset >= offsets.next)) return false
+  return (Object.keys(filter) as (keyof typeof filter)[]).every((name) => message[name] === filter[name])
 }
 
 function countReasons<K extends 'parked' | 'quarantined'>(

@@ -42,7 +42,8 @@ export async function countSetAside(
 }
 
 const MEANT = `($2::text is null or reason = $2) and ($3::text is null or dataset = $3)
-  and ($4::int is null or partition = $4) and ($5::bigint is null or "offset" = $5)`
+  and ($4::int is null or partition = $4) and ($5::bigint is null or "offset" = $5)
+  and ($6::bigint is null or "offset" >= $6) and ($7::bigint is null or "offset" < $7)`
 
 const SET_ASIDE = `
 select 'parked' as kind, partition, "offset", dataset, reason, detail, size, append_ms
@@ -51,12 +52,15 @@ union all
 select 'quarantined', partition, "offset", dataset collate "C", reason, detail, size, append_ms
 from spindexer.quarantined where ($1::text is null or $1 = 'quarantined') and ${MEANT}`
 
-function parametersOf({ kind, reason, dataset, partition, offset }: SetAsideFilter): (string | null)[] {
+function parametersOf(filter: SetAsideFilter): (string | null)[] {
+  const { kind, reason, dataset, partition, offset, offsets } = filter
   return [
     kind ?? null,
     reason ?? null,
     dataset ?? null,
     partition?.toString() ?? null,
     offset?.toString() ?? null,
+    offsets?.from.toString() ?? null,
+    offsets?.next.toString() ?? null,
   ]
 }
