@@ -101,6 +101,7 @@ describe('what was read', () => {
       applied: { position: () => position, settled: () => settled },
       judge: createOpenJudge({ logId: LOG_ID, maxClockAheadMs: 60_000n }),
       logId: LOG_ID,
+      isGuarded: false,
       start: new Map(),
     })
     const statuses = () =>
