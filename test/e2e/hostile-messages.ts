@@ -29,6 +29,17 @@ export interface HostileMessage {
 export const NOT_BY_A_PRODUCER: Readonly<Record<string, string>> = {
   'not-log-time':
     'only a topic’s owner can let writers’ times in: the golden vectors, and batches with CreateTime',
+  ...Object.fromEntries(
+    [
+      'closed',
+      'bad-signature',
+      'unsigned',
+      'not-allowed',
+      'not-admin',
+      'wrong-version',
+      'wrong-generation',
+    ].map((reason) => [reason, 'this log is open; of guarded ones test/e2e/guarded.test.ts is about']),
+  ),
 }
 
 /** Names that are harmless, however they look: everything that Postgres or JavaScript has a meaning of its own for. */

@@ -104,13 +104,11 @@ export function guardedPartition(logId: string, partition: number): readonly Gua
     columns: Readonly<Record<string, Value>> = { title: 'a' },
     operation: Operation = 'upsert',
     dataset = 'tracks',
+    origin = sharedOrigin(partition),
   ): NewRecord => {
     number++
     const mutation = {
-      stamp: createStamp(
-        BEGAN_NS + BigInt(number),
-        `00000000000000${partition.toString(16).padStart(2, '0')}` as Origin,
-      ),
+      stamp: createStamp(BEGAN_NS + BigInt(number), origin),
       seq: null,
       operation,
       dataset,
@@ -192,7 +190,11 @@ export function guardedPartition(logId: string, partition: number): readonly Gua
 
   add('not-allowed', 'what policy 1 allowed', signed('writer', message()))
   add('not-allowed', 'an admin who was replaced', signed('admin', message()))
-  add('merge', 'what policy 2 allows', signed('wallet', message({ plays: 1n }, 'upsert', 'albums')))
+  add(
+    'merge',
+    'what policy 2 allows',
+    signed('wallet', message({ plays: 1n }, 'upsert', 'albums', walletOrigin(partition))),
+  )
   add('not-admin', 'an old record of the admins once more', signed('admin', policy(1)))
   add('not-admin', 'the next policy by the replaced admin', signed('admin', policy(3)))
   add('control', 'policy 3, which loosens', signed('successor', policy(3)))
@@ -212,6 +214,16 @@ export function guardedPartition(logId: string, partition: number): readonly Gua
   add('closed', 'behind the close', signed('successor', message()))
   add('closed', 'a policy behind the close', signed('successor', policy(3)))
   return items
+}
+
+/** Under this origin everybody writes, signed or not. */
+export function sharedOrigin(partition: number): Origin {
+  return `00000000000000${partition.toString(16).padStart(2, '0')}` as Origin
+}
+
+/** Under this one the wallet alone. */
+export function walletOrigin(partition: number): Origin {
+  return `aaaaaaaaaaaaaa${partition.toString(16).padStart(2, '0')}` as Origin
 }
 
 function closeOf(partition: number, generation: number): NewRecord {
