@@ -36,6 +36,10 @@ it('chunks that do not follow one another are read again from the positions of t
     type: 'warning',
     text: expect.stringMatching(/^the reading of partition 0 went from \d+ to \d+; starting again/),
   })
+  // Said once, however often the state is read again.
+  const isOpen = (event: NodeEvent) =>
+    event.type === 'warning' && /^this log is open: nobody has/.test(event.text)
+  expect(events.filter(isOpen)).toHaveLength(1)
   expect(database.partitions.get(0)).toMatchObject({ consumed: BigInt(MESSAGES) })
 })
 
