@@ -205,7 +205,7 @@ async function send(
   })
   const rate = progress.end()
   const durable = `${countOf(result.durable, 'message')} durable in the log`
-  if (result.type !== 'failed') await requirePolicy(policy, durable, path)
+  if (result.type !== 'failed') await requirePolicy(policy, result, durable, path)
   if (result.type === 'done') {
     const skipped = result.skipped === 0 ? '' : `; ${countOf(result.skipped, 'line')} left out`
     const rows = compared === null ? '' : `; of the rows ${compareWords(compared.counts())}`
@@ -219,11 +219,17 @@ async function send(
 }
 
 /** Throws a failure where the nodes may refuse some of what is durable, because the policy was changed meanwhile. */
-async function requirePolicy(policy: PolicyWatch, durable: string, path: string): Promise<void> {
+async function requirePolicy(
+  policy: PolicyWatch,
+  { problems }: SendResult,
+  durable: string,
+  path: string,
+): Promise<void> {
   const reason = await policy.lookAgain()
   if (reason === null) return
+  const stoppedAt = problems.length === 0 ? '' : `; stopped at\n${listProblems(problems, problems.length)}`
   throw new Failure(
-    `${nameOf(path)}: the policy was changed while this was sent, and no longer allows all of it: ${reason}; ${durable}, of which every node quarantines what stands behind the change in its partition`,
+    `${nameOf(path)}: the policy was changed while this was sent, and no longer allows all of it: ${reason}; ${durable}, of which every node quarantines what stands behind the change in its partition${stoppedAt}`,
     '`spindexer quarantine list` of a node shows which; publish these again once the policy allows them',
   )
 }

@@ -58,6 +58,8 @@ function readTime(text: string | undefined): bigint | null {
 }
 
 const HELP = `
+In a guarded log rows are signed (--key FILE), and judged by its policy as with publish.
+
 CSV: comma, quotes and line ends as in RFC 4180, UTF-8, the first line names the columns.
 An empty cell is null; an empty cell in quotes ("") is the empty text. A column that the
 header does not name is left as it is. Cells by the column's type: true or false (t, f);

@@ -10,7 +10,7 @@ export function addPublishCommand(parent: Command, io: Io): void {
     .command('publish')
     .summary('send changes to the log')
     .description(
-      'Sends the changes of a file (JSON lines, also gzip) to the log. A file is checked whole against the definitions in the log first: if a line is wrong, nothing is sent. Stdin (-) is sent as it comes and stops at the first bad line.',
+      'Sends the changes of a file (JSON lines, also gzip) to the log. A file is checked whole against the definitions and the policy in the log first: if a line is wrong, nothing is sent. Stdin (-) is sent as it comes and stops at the first bad line.',
     )
     .argument('<file>', 'JSON lines, or - for stdin')
     .option('--skip-invalid', 'leave lines out that cannot be published, instead of refusing the file')
@@ -46,6 +46,14 @@ n-th line after it with the same timestamp, of whatever row, is sent n nanosecon
 The same file always gives the same messages; put a line in between and those behind it
 are new ones.
 
-Example:
+In a guarded log changes are signed (--key FILE) and judged by the policy before they are
+sent: a line that it does not allow is one that cannot be published. Nodes judge a message
+by the last policy before it in its partition, so one that is applied while a file is sent
+may refuse what is durable already. publish therefore looks at the policy again when it has
+sent everything, and fails where that may be so. It knows the policy of the definitions:
+while \`policy apply\` is under way, or was interrupted, a partition may be a version ahead.
+
+Examples:
   $ spindexer publish changes.jsonl.gz
+  $ spindexer publish changes.jsonl --key writer.pem
   $ echo '{"dataset":"tracks","operation":"delete","data":{"id":"t1"}}' | spindexer publish -`
