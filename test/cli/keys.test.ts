@@ -91,7 +91,7 @@ describe('keys show', () => {
       ['folder', /is a directory/],
       ['hush', /holds no key that can sign: it is neither a private key in PEM nor 64 hex digits/],
       ['rsa', /a key of type rsa; Ed25519 and secp256k1/],
-      ['public', /neither a private key/],
+      ['public', /it is a public key/],
       ['sealed', /it is encrypted, and no passphrase can be given[\s\S]*unencrypted/],
       ['zero', /its number is none that secp256k1 has/],
     ]

@@ -23,18 +23,29 @@ export type ReadKey =
 export function readPrivateKey(text: string): ReadKey {
   const trimmed = text.trim()
   if (/^(?:0x)?[0-9a-fA-F]{64}$/.test(trimmed)) return readEthereumKey(Buffer.from(trimmed.slice(-64), 'hex'))
-  if (/-----BEGIN ENCRYPTED/.test(trimmed)) return refuse('it is encrypted, and no passphrase can be given')
+  if (/-----BEGIN ENCRYPTED|^Proc-Type: 4,ENCRYPTED/m.test(trimmed)) {
+    return refuse('it is encrypted, and no passphrase can be given')
+  }
   let key: KeyObject
   try {
     key = createPrivateKey(trimmed)
   } catch {
-    return refuse('it is neither a private key in PEM nor 64 hex digits')
+    return refuse(describeForeign(trimmed))
   }
   if (key.asymmetricKeyType === 'ed25519') return { type: 'key', key: ed25519Key(key) }
   if (key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'secp256k1') {
     return readEthereumKey(Buffer.from(key.export({ format: 'jwk' }).d!, 'base64url'))
   }
-  return refuse(`it is a key of type ${key.asymmetricKeyType}; Ed25519 and secp256k1 can sign here`)
+  const kind = key.asymmetricKeyDetails?.namedCurve ?? key.asymmetricKeyType
+  return refuse(`it is a key of type ${kind}; Ed25519 and secp256k1 can sign here`)
+}
+
+/** What people take for a private key. */
+function describeForeign(text: string): string {
+  if (/-----BEGIN OPENSSH/.test(text))
+    return 'it is in the format of OpenSSH; PEM (PKCS #8) is what is read here'
+  const isPublic = /-----BEGIN (?:\w+ )?PUBLIC KEY|^ssh-|^(?:ed25519|eip191):/.test(text)
+  return isPublic ? 'it is a public key' : 'it is neither a private key in PEM nor 64 hex digits'
 }
 
 function refuse(what: string): ReadKey {
