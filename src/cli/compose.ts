@@ -23,6 +23,7 @@ import { type Migrated, migrate } from '../store/postgres/migrate.ts'
 import { type OffsetRange, readQuarantined } from '../store/postgres/quarantined.ts'
 import { createPostgresReader } from '../store/postgres/reader.ts'
 import { type CureName, countWaiting } from '../store/postgres/sql/pending-parked.ts'
+import { readStandings } from '../store/postgres/sql/read-standings.ts'
 import { createCatalogueCache, type Head, readHead, readPositions, toState } from '../store/postgres/state.ts'
 import { createPostgresStore } from '../store/postgres/store.ts'
 import { refuseSchema } from '../store/postgres/version.ts'
@@ -33,7 +34,7 @@ import {
   registerWorker,
   resetNodeId,
 } from '../store/postgres/workers.ts'
-import type { LogIdentity, Store, StoreReader, StoreRefusal } from '../store/store.ts'
+import type { LogIdentity, Store, StoreReader, StoreRefusal, StoreState } from '../store/store.ts'
 import type { Newest } from '../writer/start.ts'
 import { type Config, requireSetting } from './config.ts'
 import { usageFailure } from './errors.ts'
@@ -129,6 +130,8 @@ function addressOf(config: Config): { readonly connection: KafkaConnection; read
 export interface NodeLook extends Newest {
   /** By partition, DEFINITIONS included. Absent: 0. */
   readonly positions: ReadonlyMap<number, bigint>
+  /** What holds there, as `StoreState` has it. */
+  readonly standings: StoreState['standings']
   /** True while parked messages are being judged under newer definitions. */
   readonly isJudgingAgain: boolean
 }
@@ -198,8 +201,10 @@ export function openDatabase(config: Config, options: DatabaseOptions = {}): Dat
 function lookAt(pool: Pool, identity: LogIdentity): Promise<NodeLook | null> {
   return readIfFollows(pool, identity, async (client, head) => {
     const partitions = await readPositions(client)
-    const { positions, newestStamp, newestAppendMs } = toState(head, EMPTY_CATALOGUE, partitions, new Map())
+    const standings = await readStandings(client)
+    const { positions, newestStamp, newestAppendMs } = toState(head, EMPTY_CATALOGUE, partitions, standings)
     return {
+      standings,
       stamp: newestStamp,
       appendMs: newestAppendMs,
       positions: new Map(positions).set(DEFINITIONS, head.offset),
