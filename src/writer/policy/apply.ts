@@ -37,7 +37,7 @@ export interface AppliedPolicy {
 }
 
 /** Of records that are on their way at once: a log of many partitions, and a large policy. */
-const BYTES_AT_ONCE = 8 * 1024 * 1024
+const BYTES_AT_ONCE = 2 * 1024 * 1024
 
 /**
  * A version is in the definitions only once every data partition has it, so whoever finds it there need not look

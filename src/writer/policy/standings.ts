@@ -158,7 +158,7 @@ function createScanner(genesis: LogGenesis): (held: Held, records: Records) => v
     const cursor = records.cursor()
     while (cursor.next()) {
       // Without a header there is no signature, and nobody's policy.
-      if (cursor.isPlain) continue
+      if (cursor.isPlain || (cursor.isSigned && cursor.bytes[cursor.start] !== CONTROL_MAGIC)) continue
       const record = cursor.record()
       const control = mayMove(record, held.standing, genesis.generation)
       if (control === null) continue
