@@ -7,7 +7,7 @@ import { ROOT } from '../support/cli.ts'
 import { createDatabase, kafka, registry, temporaryDir, uniqueTopic } from '../support/services.ts'
 import { addProgram, copyCheckout, fencedIn, type Ran, runSnippets, snippetsOf } from './snippets.ts'
 
-const TIMEOUT_MS = 90_000
+const TIMEOUT_MS = 150_000
 
 const dir = temporaryDir()
 let database: Awaited<ReturnType<typeof createDatabase>> | undefined
@@ -50,6 +50,13 @@ describe("the README's own steps", () => {
   test('a definition adds columns', () => {
     expect(ran.outputs[4]).toContain('"definition":"changed"')
     expect(ran.outputs[4]).toMatch(/Blue *\| *Reprise *\| *9\.9(?!\d)/)
+  })
+
+  test('a guarded log takes what its policy allows', () => {
+    expect(ran.outputs[5]).toContain('"policy":"new"')
+    expect(ran.outputs[5]).toContain('{"durable":1,"skipped":0}')
+    expect(ran.outputs[5]).toMatch(/"guarded":true,"version":1/)
+    expect(ran.words).toContain('Version 1 is in force')
   })
 
   test('nothing was set aside on the way', () => {

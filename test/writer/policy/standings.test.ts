@@ -127,7 +127,7 @@ it('they are those of the judge, of any policies and closes whatever', async () 
         expect(await standingsOf(log, start)).toEqual(expected)
       },
     ),
-    seeded(seed, 60),
+    seeded(seed, 30),
   )
 })
 
