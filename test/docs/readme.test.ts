@@ -7,7 +7,7 @@ import { ROOT } from '../support/cli.ts'
 import { createDatabase, kafka, registry, temporaryDir, uniqueTopic } from '../support/services.ts'
 import { addProgram, copyCheckout, fencedIn, type Ran, runSnippets, snippetsOf } from './snippets.ts'
 
-const TIMEOUT_MS = 150_000
+const TIMEOUT_MS = 480_000
 
 const dir = temporaryDir()
 let database: Awaited<ReturnType<typeof createDatabase>> | undefined
@@ -28,7 +28,7 @@ beforeAll(async () => {
   ran = await runSnippets(checkout, ['set -a; . ./.env; set +a', ...snippetsOf('README.md')], {
     timeoutMs: TIMEOUT_MS,
   })
-})
+}, TIMEOUT_MS + 60_000)
 
 afterAll(async () => {
   await database?.drop()

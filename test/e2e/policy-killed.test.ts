@@ -17,6 +17,8 @@ import { createPostgresTestLog, kafkaTestLog, type TestLog } from './support.ts'
 
 const ADA = testKey('ada').signer
 const PARTITIONS = 8
+/** Five commands each. */
+const TIMEOUT_MS = 300_000
 
 const dir = mkdtempSync(join(tmpdir(), 'spindexer-policy-killed-'))
 afterAll(() => rmSync(dir, { recursive: true }))
@@ -24,34 +26,32 @@ const keyFile = join(dir, 'ada.pem')
 writeFileSync(keyFile, testKeyText('ada'), { mode: 0o600 })
 
 /** Large ones go four partitions at a time, small ones to all at once; then come the definitions. */
-function policyFile(version: number, signers: number): string {
+function policyFile(version: number, columns: number): string {
+  const name = (i: number) => `column_${String(i + version).padStart(45, '0')}`
   const rule = {
-    signers: Array.from(
-      { length: signers },
-      (_, i) => `ed25519:${(i + version).toString(16).padStart(64, '0')}`,
-    ),
+    signers: [ADA],
     operations: ['upsert'],
-    datasets: '*',
-    columns: '*',
+    datasets: ['later'],
+    columns: Array.from({ length: columns }, (_, i) => name(i)),
   }
   const path = join(dir, `policy-${version}.json`)
   writeFileSync(path, JSON.stringify({ version, admins: [ADA], rules: [rule] }))
   return path
 }
-const [SMALL, LARGE] = [1, 6_000]
-const applying = (version: number, signers: number) => [
+const [SMALL, LARGE] = [1, 9_000]
+const applying = (version: number, columns: number) => [
   'policy',
   'apply',
-  policyFile(version, signers),
+  policyFile(version, columns),
   '--key',
   keyFile,
 ]
 
 /** Applies it again and looks at every record of the log. */
-async function complete(log: TestLog, version: number, signers: number): Promise<void> {
-  const applied = JSON.parse(await cli(applying(version, signers), { env: log.env }))
+async function complete(log: TestLog, version: number, columns: number): Promise<void> {
+  const applied = JSON.parse(await cli(applying(version, columns), { env: log.env }))
   expect(applied).toMatchObject({ version, left: null })
-  expect(JSON.parse(await cli(applying(version, signers), { env: log.env }))).toMatchObject({
+  expect(JSON.parse(await cli(applying(version, columns), { env: log.env }))).toMatchObject({
     policy: 'unchanged',
   })
   const handle = log.open()
@@ -76,30 +76,34 @@ describe('a log in Kafka', () => {
   })
 
   it.each([
-    { signers: SMALL, nth: 1, fate: 'cut' },
-    { signers: SMALL, nth: 2, fate: 'cut answer' },
-    { signers: LARGE, nth: 1, fate: 'cut answer' },
-    { signers: LARGE, nth: 2, fate: 'cut' },
-    { signers: LARGE, nth: 3, fate: 'cut' },
-  ] as const)('with $signers signers, at request $nth: $fate', async ({ signers, nth, fate }) => {
-    const topic = uniqueTopic('killed')
-    const direct = kafkaTestLog(kafka.broker.brokers, topic)
-    await cli(['log', 'create', '--partitions', `${PARTITIONS}`, '--admin', ADA], { env: direct.env })
-    let seen = 0
-    let running: RunningCli | null = null
-    kafka.decide((apiKey): Fate => {
-      if (apiKey !== PRODUCE || ++seen < nth) return 'pass'
-      running?.kill('SIGKILL')
-      return fate
-    })
-    running = startCli(applying(1, signers), { env: kafkaTestLog(kafka.brokers, topic).env })
-    const { signal, stderr } = await running.ended
-    kafka.decide(null)
-    expect(signal, stderr).toBe('SIGKILL')
-    // What has reached the broker is done by it.
-    if (fate === 'cut answer') await sleep(200)
-    await complete(direct, 1, signers)
-  })
+    { columns: SMALL, nth: 1, fate: 'cut' },
+    { columns: SMALL, nth: 2, fate: 'cut answer' },
+    { columns: LARGE, nth: 1, fate: 'cut answer' },
+    { columns: LARGE, nth: 2, fate: 'cut' },
+    { columns: LARGE, nth: 3, fate: 'cut' },
+  ] as const)(
+    'with $columns columns, at request $nth: $fate',
+    async ({ columns, nth, fate }) => {
+      const topic = uniqueTopic('killed')
+      const direct = kafkaTestLog(kafka.broker.brokers, topic)
+      await cli(['log', 'create', '--partitions', `${PARTITIONS}`, '--admin', ADA], { env: direct.env })
+      let seen = 0
+      let running: RunningCli | null = null
+      kafka.decide((apiKey): Fate => {
+        if (apiKey !== PRODUCE || ++seen < nth) return 'pass'
+        running?.kill('SIGKILL')
+        return fate
+      })
+      running = startCli(applying(1, columns), { env: kafkaTestLog(kafka.brokers, topic).env })
+      const { signal, stderr } = await running.ended
+      kafka.decide(null)
+      expect(signal, stderr).toBe('SIGKILL')
+      // What has reached the broker is done by it.
+      if (fate === 'cut answer') await sleep(200)
+      await complete(direct, 1, columns)
+    },
+    TIMEOUT_MS,
+  )
 })
 
 describe('a log in Postgres', () => {
@@ -126,36 +130,40 @@ describe('a log in Postgres', () => {
 
   it.each(
     [
-      { signers: SMALL, held: 0 },
-      { signers: SMALL, held: DEFINITIONS },
-      { signers: LARGE, held: 6 },
+      { columns: SMALL, held: 0 },
+      { columns: SMALL, held: DEFINITIONS },
+      { columns: LARGE, held: 6 },
     ].map((kill, i) => ({ ...kill, version: i + 1 })),
-  )('with $signers signers, while partition $held is held by somebody else', async (kill) => {
-    const { signers, held, version } = kill
-    const holder = new pg.Client({ connectionString: url })
-    await holder.connect()
-    let running: RunningCli | null = null
-    try {
-      // What an append takes first.
-      await holder.query('begin')
-      await holder.query('select pg_advisory_xact_lock(1936747623, $1)', [held])
-      running = startCli(applying(version, signers), { env: log.env })
-      await waitFor('the apply to wait', async () => {
-        const { rows } = await holder.query(
-          `select from pg_locks where locktype = 'advisory' and not granted
+  )(
+    'with $columns columns, while partition $held is held by somebody else',
+    async (kill) => {
+      const { columns, held, version } = kill
+      const holder = new pg.Client({ connectionString: url })
+      await holder.connect()
+      let running: RunningCli | null = null
+      try {
+        // What an append takes first.
+        await holder.query('begin')
+        await holder.query('select pg_advisory_xact_lock(1936747623, $1)', [held])
+        running = startCli(applying(version, columns), { env: log.env })
+        await waitFor('the apply to wait', async () => {
+          const { rows } = await holder.query(
+            `select from pg_locks where locktype = 'advisory' and not granted
            and database = (select oid from pg_database where datname = current_database())`,
-        )
-        return rows.length > 0
-      })
-      running.kill('SIGKILL')
-      expect((await running.ended).signal).toBe('SIGKILL')
-      expect(await endOf(held)).toBe(BigInt(version))
-      if (signers === LARGE) expect(await endOf(0)).toBe(BigInt(version + 1))
-    } finally {
-      running?.kill('SIGKILL')
-      await holder.query('rollback')
-      await holder.end()
-    }
-    await complete(log, version, signers)
-  })
+          )
+          return rows.length > 0
+        })
+        running.kill('SIGKILL')
+        expect((await running.ended).signal).toBe('SIGKILL')
+        expect(await endOf(held)).toBe(BigInt(version))
+        if (columns === LARGE) expect(await endOf(0)).toBe(BigInt(version + 1))
+      } finally {
+        running?.kill('SIGKILL')
+        await holder.query('rollback')
+        await holder.end()
+      }
+      await complete(log, version, columns)
+    },
+    TIMEOUT_MS,
+  )
 })

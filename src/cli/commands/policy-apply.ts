@@ -15,6 +15,8 @@ import { type GuardedLog, readLogStandings, readPolicy } from '../policies.ts'
 import { countOf } from '../progress.ts'
 import { requireSigningKey } from '../signing.ts'
 
+const WARNINGS_SHOWN_MAX = 20
+
 interface Options {
   readonly dryRun?: boolean
   readonly partly?: boolean
@@ -47,9 +49,12 @@ async function run(context: Context, path: string, options: Options): Promise<vo
   await withCheckedLog(context, async (checked) => {
     requireGuarded(checked)
     const { catalogue } = await readAllDefinitions(context, checked)
-    for (const warning of policyWarnings(file, catalogue, key.signer)) {
+    const warnings = policyWarnings(file, catalogue, key.signer)
+    for (const warning of warnings.slice(0, WARNINGS_SHOWN_MAX)) {
       context.out.say(`warning: ${path}: ${warning}`)
     }
+    const more = warnings.length - WARNINGS_SHOWN_MAX
+    if (more > 0) context.out.say(`warning: ${path}: … and ${more} more`)
     await apply(context, checked, { file, key, options })
   })
 }

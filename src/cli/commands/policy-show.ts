@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander'
 import type { PolicyRule } from '../../codec/control.ts'
-import { contentOf, isSameContent } from '../../codec/policy/file.ts'
+import { isSameContent } from '../../codec/policy/file.ts'
 import type { GuardedStanding } from '../../codec/policy/standing.ts'
 import type { PartitionStanding } from '../../writer/policy/standings.ts'
 import { partitionsWords, versionWords } from '../../writer/policy/words.ts'
@@ -67,7 +67,7 @@ function toRecord(partitions: readonly PartitionStanding[], standing: GuardedSta
 }
 
 function isSame(a: GuardedStanding, b: GuardedStanding): boolean {
-  return a.version === b.version && a.isClosed === b.isClosed && isSameContent(contentOf(a), contentOf(b))
+  return a.version === b.version && a.isClosed === b.isClosed && isSameContent(a, b)
 }
 
 async function print({ out }: Context, { version, admins, rules, unsigned, isClosed }: GuardedStanding) {
@@ -114,7 +114,7 @@ function differences(partitions: readonly PartitionStanding[], standing: Guarded
     )
   }
   tell(
-    (held) => held.version === standing.version && !isSameContent(contentOf(held), contentOf(standing)),
+    (held) => held.version === standing.version && !isSameContent(held, standing),
     (where) =>
       `warning: ${shown} says something else in ${where}: two were applied at once; apply the next version`,
   )

@@ -3,7 +3,6 @@
 import type { Operation } from '../../crdt/mutation.ts'
 import type { Policy, PolicyRule } from '../control.ts'
 import {
-  canonicalJson,
   describeJson,
   isJsonArray,
   isJsonNumber,
@@ -11,7 +10,6 @@ import {
   type Json,
   type JsonObject,
   parseJson,
-  plainToJson,
 } from '../json.ts'
 import { isName, NAME_FORM, SEQ_MAX } from '../limits.ts'
 import { listNames, nearNames } from '../near-names.ts'
@@ -61,7 +59,7 @@ export function readPolicyFile(text: string): ReadPolicy {
 
 /** True where both say the same; the order of what stands in a list says nothing, but that of the rules. */
 export function isSameContent(a: PolicyContent, b: PolicyContent): boolean {
-  return contentText(a) === contentText(b)
+  return a === b || textOf(a) === textOf(b)
 }
 
 /** The content of what holds somewhere, as a file has it. */
@@ -69,21 +67,21 @@ export function contentOf({ admins, rules, unsigned }: GuardedStanding | PolicyF
   return { admins, rules, unsigned }
 }
 
+/** Of a policy as large as a record may be it takes a while, and it is asked for once a partition. */
+const textByContent = new WeakMap<PolicyContent, string>()
+
+function textOf(content: PolicyContent): string {
+  const text = textByContent.get(content) ?? contentText(content)
+  textByContent.set(content, text)
+  return text
+}
+
 function contentText({ admins, rules, unsigned }: PolicyContent): string {
   const sorted = (list: readonly string[] | '*') => (list === '*' ? list : [...new Set(list)].sort())
-  const canonical = canonicalJson(
-    plainToJson({
-      admins: sorted(admins),
-      rules: rules.map((rule) => ({
-        signers: sorted(rule.signers),
-        operations: sorted(rule.operations),
-        datasets: sorted(rule.datasets),
-        columns: sorted(rule.columns),
-      })),
-      unsigned,
-    }),
+  const all = rules.map(({ signers, operations, datasets, columns }) =>
+    [signers, operations, datasets, columns].map(sorted),
   )
-  return canonical.type === 'canonical' ? canonical.text : ''
+  return JSON.stringify([sorted(admins), all, unsigned])
 }
 
 function refuse(faults: readonly string[]): ReadPolicy {

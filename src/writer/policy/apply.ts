@@ -1,6 +1,6 @@
 // Appends a policy to every partition and, last, to the definitions; looks then what became of it.
 
-import { contentOf, isSameContent, type PolicyFile } from '../../codec/policy/file.ts'
+import { isSameContent, type PolicyFile } from '../../codec/policy/file.ts'
 import { DEFINITIONS, type Header } from '../../codec/record.ts'
 import { createBatchSigner, type SigningKey } from '../../codec/signing/batch-signer.ts'
 import { SIGNATURE_HEADER } from '../../codec/signing/header.ts'
@@ -116,7 +116,7 @@ function findContested(
     if (standing.version < version) return [{ partition, signer: null }]
     const seen = policies.find((policy) => policy.version === version)
     // The same file that somebody else applied at the same moment is as good.
-    const isSame = standing.version === version && isSameContent(contentOf(standing), file)
+    const isSame = standing.version === version && isSameContent(standing, file)
     const isOurs = isSame || seen?.hash === given.get(partition)
     return isOurs ? [] : [{ partition, signer: seen?.signer ?? null }]
   })

@@ -60,7 +60,7 @@ export function planPolicy(options: PlanOptions): PolicyPlan {
   const filled = fillUp(options, newest)
   if ('what' in filled) return refuse(filled)
   const { rounds, standings, left } = filled
-  const others = [...standings].filter(([, standing]) => !isSameContent(contentOf(standing), file))
+  const others = [...standings].filter(([, standing]) => !isSameContent(standing, file))
   const isThere = others.every(([partition]) => left.includes(partition))
   const version = isThere && (file.version ?? newest) === newest ? newest : newest + 1
   if (file.version !== null && file.version !== version) {

@@ -1,14 +1,14 @@
 // What policy holds in each partition of a log: read from the records that may have moved it, past all others.
 
 import { EMPTY_CATALOGUE } from '../../codec/catalogue.ts'
-import { type Control, parseControl } from '../../codec/control.ts'
+import { type Close, type Policy, parseControl } from '../../codec/control.ts'
 import { CONTROL_MAGIC } from '../../codec/framing.ts'
-import { type GuardedStanding, initialStanding } from '../../codec/policy/standing.ts'
+import { type GuardedStanding, initialStanding, succeed } from '../../codec/policy/standing.ts'
 import { DEFINITIONS, type LogRecord, type Pointer, type Records } from '../../codec/record.ts'
 import { claimedSigner, SIGNATURE_HEADER } from '../../codec/signing/header.ts'
-import { createRecordProver, type Proof } from '../../codec/signing/proof.ts'
+import { createRecordProver } from '../../codec/signing/proof.ts'
 import type { SignerKey } from '../../codec/signing/signer-key.ts'
-import { createJudge, type Judge } from '../../codec/verdict.ts'
+import { createJudge } from '../../codec/verdict.ts'
 import type { LogGenesis } from '../../log/check.ts'
 import { recordHash } from '../../log/hash.ts'
 import type { Log, LogDescription, ReadScope } from '../../log/log.ts'
@@ -150,63 +150,82 @@ async function readScope(log: Log, { scope, held, isOver, scan, report, signal }
   throw new Error('the log ended while its policies were read')
 }
 
+/** Of valid policies, how many are kept for the partitions in which they stand too: each may have 900,000 bytes. */
+const POLICIES_KEPT = 16
+
+interface KnownPolicy {
+  readonly policy: Policy
+  readonly signer: SignerKey
+  /** One object for all partitions. */
+  readonly standing: GuardedStanding
+}
+
 /** Carries a standing along: looks closely at records alone that may move it, as few messages of a log do. */
 function createScanner(genesis: LogGenesis): (held: Held, records: Records) => void {
   const judge = createJudge(genesis)
   const prove = createRecordProver(genesis.logId)
+  const knownByHash = new Map<string, KnownPolicy>()
+
+  const look = (held: Held, record: LogRecord): void => {
+    const signer = mayMove(record, held.standing)
+    if (signer === null) return
+    const hash = recordHash(record)
+    const seen = (version: number) => held.policies.push({ ...placeOf(record), version, hash, signer })
+    const known = knownByHash.get(hash)
+    if (known !== undefined && record.stampedByLog) {
+      // The same bytes: whether they are a policy, and signed, is known; whether it fits here is not.
+      if (succeed(held.standing, known.policy, signer).type !== 'valid') return
+      held.standing = known.standing
+      seen(known.policy.version)
+      return
+    }
+    const control = readMove(record, held.standing, genesis.generation)
+    if (control === null) return
+    const verdict = judge(record, EMPTY_CATALOGUE, held.standing, prove(record))
+    if (verdict.type !== 'control' || verdict.standing.type === 'open') return
+    held.standing = verdict.standing
+    if (control.kind === 'close') return
+    seen(control.version)
+    if (knownByHash.size >= POLICIES_KEPT) knownByHash.delete(knownByHash.keys().next().value!)
+    knownByHash.set(hash, { policy: control, signer, standing: verdict.standing })
+  }
+
   return (held, records) => {
     const cursor = records.cursor()
     while (cursor.next()) {
       // Without a header there is no signature, and nobody's policy.
       if (cursor.isPlain || (cursor.isSigned && cursor.bytes[cursor.start] !== CONTROL_MAGIC)) continue
-      const record = cursor.record()
-      const control = mayMove(record, held.standing, genesis.generation)
-      if (control === null) continue
-      const standing = move(record, held.standing, judge, prove)
-      if (standing === null) continue
-      held.standing = standing
-      if (control.kind === 'policy') held.policies.push(toSeen(record, control.version))
+      look(held, cursor.record())
     }
   }
 }
 
 /**
- * A policy or close that moves the standing if its signature is right and the record stands there rightly; null for all
- * that cannot. Who claims to have signed is looked at first: it costs nothing, and strangers' records end there.
+ * Who claims to have signed a control record, if the standing may move at his word: this costs nothing, and strangers'
+ * records end here.
  */
-function mayMove(
-  { value, headers }: LogRecord,
+function mayMove({ value, headers }: LogRecord, standing: GuardedStanding): SignerKey | null {
+  if (value === null || value[0] !== CONTROL_MAGIC || standing.isClosed) return null
+  const header = headers.find(({ name }) => name === SIGNATURE_HEADER)
+  if (header === undefined) return null
+  const { buffer, byteOffset, length } = header.value
+  const signer = claimedSigner(Buffer.from(buffer, byteOffset, length))
+  return signer !== null && standing.admins.includes(signer) ? signer : null
+}
+
+/** The policy or close that moves the standing if it is signed rightly; null for all that cannot. */
+function readMove(
+  { value }: LogRecord,
   standing: GuardedStanding,
   generation: number,
-): (Control & { readonly kind: 'policy' | 'close' }) | null {
-  if (value === null || value[0] !== CONTROL_MAGIC || standing.isClosed) return null
-  const signer = signerIn(headers)
-  if (signer === null || !standing.admins.includes(signer)) return null
-  const parsed = parseControl(value)
+): Policy | Close | null {
+  const parsed = parseControl(value!)
   if (parsed.type !== 'control') return null
   const { control } = parsed
   if (control.kind === 'policy') return control.version === standing.version + 1 ? control : null
   return control.kind === 'close' && control.generation === generation ? control : null
 }
 
-function signerIn(headers: LogRecord['headers']): SignerKey | null {
-  const header = headers.find(({ name }) => name === SIGNATURE_HEADER)
-  if (header === undefined) return null
-  const { buffer, byteOffset, length } = header.value
-  return claimedSigner(Buffer.from(buffer, byteOffset, length))
-}
-
-function move(
-  record: LogRecord,
-  standing: GuardedStanding,
-  judge: Judge,
-  prove: (record: LogRecord) => Proof,
-): GuardedStanding | null {
-  const verdict = judge(record, EMPTY_CATALOGUE, standing, prove(record))
-  return verdict.type === 'control' && verdict.standing.type === 'guarded' ? verdict.standing : null
-}
-
-function toSeen(record: LogRecord, version: number): SeenPolicy {
-  const { partition, offset, headers } = record
-  return { partition, offset, version, hash: recordHash(record), signer: signerIn(headers)! }
+function placeOf({ partition, offset }: LogRecord): Pointer {
+  return { partition, offset }
 }
