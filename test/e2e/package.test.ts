@@ -13,9 +13,11 @@ import {
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createTemporaryDir } from '../../scripts/services/temporary-dir.ts'
+import { SIGNATURE_HEADER } from '../../src/codec/signing/header.ts'
 import { type Identity, identify, isAlive } from '../../src/embedded/identity.ts'
 import { postgresUser, type User } from '../../src/embedded/user.ts'
 import { runCli } from '../support/cli.ts'
+import { signatureOf, signRecords, testKey } from '../support/signers.ts'
 import { waitFor } from '../support/wait.ts'
 import {
   install,
@@ -165,6 +167,28 @@ describe('the package', () => {
     // Nothing that an older one could not read comes before that.
     expect(readFileSync(main, 'utf8')).not.toMatch(/^import /m)
   })
+})
+
+/** A record with its signature, by whoever the built program says has signed it. */
+const PROVE = `
+  import { createProofPool } from './node_modules/spindexer/dist/proofs/pool.js'
+  import { listRecords } from './node_modules/spindexer/dist/log/records.js'
+  const [logId, value, name, signature] = process.argv.slice(1)
+  const pool = createProofPool()
+  const record = { partition: 0, offset: 1n, appendMs: 0n, stampedByLog: true, key: null }
+  const headers = [{ name, value: Buffer.from(signature, 'hex') }]
+  const records = listRecords([{ ...record, value: Buffer.from(value, 'hex'), headers }])
+  console.log((await pool.prove(logId, records).proofs).signers.join())
+  await pool.close()`
+
+it('verifies signatures in threads, whose program is another file when it is built', async () => {
+  const logId = '00112233-4455-6677-8899-aabbccddeeff'
+  const key = testKey('writer')
+  const [signed] = signRecords(key, logId, [{ partition: 0, key: null, value: Buffer.from('a value') }])
+  const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
+  const args = [logId, hex(signed!.value), SIGNATURE_HEADER, hex(signatureOf(signed!))]
+  const said = await run(join(bin, 'node'), ['--input-type=module', '-e', PROVE, ...args], { cwd: app, env })
+  expect(said).toBe(`${key.signer}\n`)
 })
 
 describe('npx spindexer run', () => {
