@@ -13,7 +13,7 @@ export interface ProveAheadOptions {
   readonly pool: Pick<ProofPool, 'prove'>
   readonly logId: string
   readonly signal: AbortSignal
-  /** Bytes of values and signatures that are read ahead, beside the last chunk of them. */
+  /** Bytes of records that are read ahead, beside the last chunk of them. */
   readonly bytesMax: number
 }
 

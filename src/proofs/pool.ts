@@ -10,7 +10,7 @@ import type { Answer, Request } from './worker.ts'
 
 /** Proofs that are being made. */
 export interface Proving {
-  /** Bytes of the records' values and signatures, about. */
+  /** What the records hold of memory, about; see `Cut` of slices.ts. */
   readonly bytes: number
   /** Null: no record is signed. Rejects when a thread has died, or the pool was closed. */
   readonly proofs: Promise<Proofs> | null

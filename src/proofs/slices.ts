@@ -5,6 +5,8 @@ import { SIGNATURE_BYTES, SIGNATURE_HEADER } from '../codec/signing/header.ts'
 import { KEY_BYTES } from '../codec/signing/signer-key.ts'
 import { createProofs, type ProofsInMaking } from './proofs.ts'
 
+const NO_BYTES = Buffer.alloc(0)
+
 /** Per record: where its value begins and ends, and where its signature does. */
 export const PLACES = 4
 
@@ -28,7 +30,7 @@ export interface Cut {
   readonly proofs: ProofsInMaking
   /** At most one for each thread. */
   readonly slices: readonly CutSlice[]
-  /** Of all values and signatures, about. */
+  /** What the records hold of memory, keys and all, about: what a former chunk was a part of is not counted again. */
   readonly bytes: number
 }
 
@@ -46,6 +48,8 @@ export function createSlicer(threads: number): Slicer {
   const buffers = createBuffers()
   const builders = Array.from({ length: threads }, (_, thread) => createSliceBuilder(thread, buffers.take))
   let turn = -1
+  /** The bytes in which the last record before stood; whoever else had them may let go. */
+  let former = new WeakRef<Buffer>(NO_BYTES)
   const builderOf = (bytes: Buffer, start: number, end: number): SliceBuilder => {
     const tree = threads === 1 ? 0 : treeOf(bytes, start, end)
     if (tree >= 0) return builders[tree % threads]!
@@ -57,18 +61,24 @@ export function createSlicer(threads: number): Slicer {
     cut(records) {
       const proofs = createProofs(records.length)
       let bytes = 0
+      const before = former.deref()
+      let latest = before
       const cursor = records.cursor()
       for (let i = 0; cursor.next(); i++) {
-        bytes += cursor.end - cursor.start
+        if (cursor.bytes !== latest) {
+          latest = cursor.bytes
+          bytes += latest.length
+        }
         if (cursor.isPlain) continue
         if (cursor.isSigned) {
           const { signatureBytes, signatureStart, signatureEnd } = cursor
-          bytes += signatureEnd - signatureStart
+          if (signatureBytes !== latest) bytes += signatureBytes.length
           const builder = builderOf(signatureBytes, signatureStart, signatureEnd)
           builder.add(i, cursor.bytes, cursor.start, cursor.end)
           builder.sign(signatureBytes, signatureStart, signatureEnd)
-        } else bytes += addOther(i, cursor, proofs, builderOf)
+        } else addOther(i, cursor, proofs, builderOf)
       }
+      if (latest !== undefined && latest !== before) former = new WeakRef(latest)
       return { proofs, bytes, slices: builders.flatMap((builder) => builder.cut() ?? []) }
     },
     giveBack: buffers.give,
@@ -81,20 +91,18 @@ function addOther(
   cursor: RecordCursor,
   proofs: ProofsInMaking,
   builderOf: (bytes: Buffer, start: number, end: number) => SliceBuilder,
-): number {
+): void {
   const { value, headers }: LogRecord = cursor.record()
   const header = headers.find(({ name }) => name === SIGNATURE_HEADER)
-  const size = headers.reduce((sum, one) => sum + one.value.length, 0)
-  if (header === undefined) return size
+  if (header === undefined) return
   if (value === null) {
     proofs.bad(record, 'there is no value')
-    return size
+    return
   }
   const signature = Buffer.from(header.value.buffer, header.value.byteOffset, header.value.length)
   const builder = builderOf(signature, 0, signature.length)
   builder.add(record, value, 0, value.length)
   builder.sign(signature, 0, signature.length)
-  return size
 }
 
 /** By the number of a scheme, where in a header the signature stands and where the count does; 0: there is no such. */

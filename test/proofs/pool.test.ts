@@ -99,6 +99,19 @@ it('the bytes of a chunk may change once they were handed over', async () => {
   await pool.close()
 })
 
+it('what is read ahead is weighed with all that holds memory, once', async () => {
+  const pool = createProofPool({ threads: 1 })
+  const records = [{ partition: 0, key: Buffer.alloc(300_000), value: Buffer.from('x') }]
+  const headers = [{ name: 'trace', value: Buffer.alloc(200_000) }]
+  const delivered = deliver('kafka', [...records, { ...records[0]!, headers }], 0n, 0n)
+  expect(pool.prove(LOG_ID, delivered).bytes).toBeGreaterThan(800_000)
+  // As a second chunk of the same batch would.
+  expect(pool.prove(LOG_ID, delivered).bytes).toBe(0)
+  const rows = deliver('postgres', records, 0n, 0n)
+  expect(pool.prove(LOG_ID, rows).bytes).toBeGreaterThan(300_000)
+  await pool.close()
+})
+
 it('one pool serves several logs', async () => {
   const pool = createProofPool({ threads: 1 })
   const records = signRecords(KEYS.writer, OTHER_LOG_ID, [plainRecord(createRandom(seed), 50)])
@@ -110,7 +123,11 @@ it('one pool serves several logs', async () => {
 
 const ENDS = [
   ['throws', `throw new Error('out of luck')`, /thread \d of 2 .*out of luck/],
-  ['throws later', `setTimeout(() => { throw new Error('out of luck') }, 20)`, /thread \d of 2 .*out of luck/],
+  [
+    'throws later',
+    `setTimeout(() => { throw new Error('out of luck') }, 20)`,
+    /thread \d of 2 .*out of luck/,
+  ],
   ['exits', 'process.exit(3)', /thread \d of 2 .* has died: it ended with code 3/],
   [
     'runs out of memory',
