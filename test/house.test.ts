@@ -39,7 +39,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'store/postgres': ['store', 'postgres', 'codec', 'crdt'],
   node: ['proofs', 'log', 'store', 'codec', 'crdt'],
   writer: ['log', 'store', 'tls', 'codec', 'crdt'],
-  http: ['writer', 'log', 'store', 'codec', 'crdt'],
+  http: ['writer', 'proofs', 'log', 'store', 'codec', 'crdt'],
   embedded: [],
   cli: ['embedded', 'http', 'node', 'writer', 'proofs', 'log', 'store', 'tls', 'codec', 'crdt'],
 }

@@ -1,5 +1,6 @@
 // The writing half of the HTTP door: the log looked at, sessions opened, what the log says put into words.
 
+import type { ProveAll } from '../codec/signing/proof.ts'
 import type { LogTrouble } from '../http/posting/ports.ts'
 import { checkLog, type LogGenesis } from '../log/check.ts'
 import type { Log } from '../log/log.ts'
@@ -16,6 +17,7 @@ export interface DoorWritingOptions {
   /** Of this node: what is written through it wins over what it has shown. */
   readonly database: Pick<Database, 'look'>
   readonly inspect: () => Promise<LogGenesis>
+  readonly prove: ProveAll
   /** How long a request waits for the log, in milliseconds. */
   readonly waitMs: number
 }
@@ -29,11 +31,11 @@ export interface DoorWriting {
 
 export function createDoorWriting(
   context: Context,
-  { opened, database, inspect, waitMs }: DoorWritingOptions,
+  { opened, database, inspect, prove, waitMs }: DoorWritingOptions,
 ): DoorWriting {
   const { log, subject } = opened
   const writing = createWriting({
-    ...{ log, waitMs, nowNs, inspect },
+    ...{ log, waitMs, nowNs, inspect, prove },
     openSession: (genesis) =>
       openSession(context, {
         log,

@@ -12,6 +12,7 @@ import type { SeenLog } from '../http/status-record.ts'
 import { createWatermarks } from '../http/watermarks.ts'
 import type { Log } from '../log/log.ts'
 import type { NodeEvent } from '../node/context.ts'
+import type { ProofPool } from '../proofs/pool.ts'
 import { isTransient, type OpenedLog, openDatabase } from './compose.ts'
 import type { Context } from './context.ts'
 import { type DoorConfig, readTls, warningsOf } from './door-config.ts'
@@ -39,9 +40,17 @@ const LOOK_MS = 10_000
 /** For requests to finish; the node needs what is left of the ten seconds after which supervisors kill. */
 const CLOSE_MS = 2_000
 
-export async function openDoor(context: Context, config: DoorConfig, opened: OpenedLog): Promise<Door> {
+export interface DoorOptions {
+  readonly config: DoorConfig
+  readonly opened: OpenedLog
+  /** Threads that verify signatures, which the caller ends. */
+  readonly pool: Pick<ProofPool, 'prove'>
+}
+
+export async function openDoor(context: Context, { config, opened, pool }: DoorOptions): Promise<Door> {
   const { out, debug } = context
   const { log } = opened
+  const prove = createProve(pool)
   const database = openDatabase(context.config, {
     connectionsMax: SNAPSHOTS_MAX + 1,
     statementMs: STATEMENT_MS,
@@ -64,7 +73,10 @@ export async function openDoor(context: Context, config: DoorConfig, opened: Ope
   })
   const applied = createApplied({ look: (identity) => database.look(identity) })
   const inspect = createInspect(log)
-  const writers = createDoorWriting(context, { opened, database, inspect, waitMs: config.limits.appendMs })
+  const writers = createDoorWriting(context, {
+    ...{ opened, database, inspect, prove },
+    waitMs: config.limits.appendMs,
+  })
   const { writing, relay } = writers
   const app = await createDoor({
     ...config,
@@ -78,7 +90,7 @@ export async function openDoor(context: Context, config: DoorConfig, opened: Ope
   addRoutes(app, {
     ...{ withSnapshot, lookAtLog, progress, watermarks, metrics },
     findQuarantined: database.quarantined,
-    ...{ log, inspectLog: inspect, writing, relay, prove: createProve(), applied, explainLog, limits },
+    ...{ log, inspectLog: inspect, writing, relay, prove, applied, explainLog, limits },
   })
 
   let closing: Promise<void> | null = null

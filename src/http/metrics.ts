@@ -2,6 +2,7 @@
 
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { OPEN, type Standing } from '../codec/policy/standing.ts'
 import { DEFINITIONS } from '../codec/record.ts'
 import type { NodeNews } from './news.ts'
 import type { Progress } from './progress.ts'
@@ -61,6 +62,7 @@ export function createMetrics({ version, progress, watermarks }: MetricsOptions)
     registers,
   }).set({ version, node_version: process.version }, 1)
   addProgressGauges(registers, progress, watermarks)
+  const noteStanding = addPolicyGauges(registers)
 
   return {
     registry,
@@ -72,7 +74,11 @@ export function createMetrics({ version, progress, watermarks }: MetricsOptions)
           commitSeconds.observe(news.ms / 1_000)
           committedAt.setToCurrentTime()
           return
+        case 'started':
+          noteStanding(news.standing)
+          return
         case 'defined':
+          noteStanding(news.standing)
           taken.inc(news.taken)
           refused.inc(news.refused)
           return
@@ -85,6 +91,35 @@ export function createMetrics({ version, progress, watermarks }: MetricsOptions)
       }
     },
   }
+}
+
+/** Of a guarded log: in an open one there is nothing to tell. */
+function addPolicyGauges(registers: Registry[]): (standing: Standing) => void {
+  let standing: Standing = OPEN
+  new Gauge({
+    name: 'spindexer_policy_version',
+    help: 'Version of the policy that stands in the definitions that the node has taken, 0: the genesis; left out of an open log.',
+    registers,
+    collect() {
+      setOrLeaveOut(this, standing.type === 'open' ? null : standing.version)
+    },
+  })
+  new Gauge({
+    name: 'spindexer_log_closed',
+    help: '1 once an admin has closed the log, else 0; left out of an open log.',
+    registers,
+    collect() {
+      setOrLeaveOut(this, standing.type === 'open' ? null : standing.isClosed ? 1 : 0)
+    },
+  })
+  return (found) => {
+    standing = found
+  }
+}
+
+function setOrLeaveOut(gauge: Gauge, value: number | null): void {
+  if (value === null) gauge.remove()
+  else gauge.set(value)
 }
 
 function addProgressGauges(

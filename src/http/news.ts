@@ -1,5 +1,6 @@
 // What the door hears of the node that it belongs to: the node's events, as far as they matter here.
 
+import type { Standing } from '../codec/policy/standing.ts'
 import type { Stamp } from '../crdt/stamp.ts'
 import type { LogIdentity } from '../store/store.ts'
 
@@ -13,6 +14,8 @@ export type NodeNews =
       readonly offset: bigint
       readonly rejudgedTo: bigint
       readonly positions: ReadonlyMap<number, bigint>
+      /** What holds in the definitions. */
+      readonly standing: Standing
     }
   | { readonly type: 'resumed'; readonly positions: ReadonlyMap<number, bigint> }
   | { readonly type: 'assigned'; readonly partitions: readonly number[] }
@@ -31,7 +34,13 @@ export type NodeNews =
       readonly offset: bigint
       readonly ms: number
     }
-  | { readonly type: 'defined'; readonly offset: bigint; readonly taken: number; readonly refused: number }
+  | {
+      readonly type: 'defined'
+      readonly offset: bigint
+      readonly taken: number
+      readonly refused: number
+      readonly standing: Standing
+    }
   | { readonly type: 'settled'; readonly offset: bigint }
   | { readonly type: 'rejudged'; readonly judged: number; readonly merged: number }
   | { readonly type: 'waiting'; readonly what: string; readonly waitMs: number }

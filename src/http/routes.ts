@@ -8,6 +8,7 @@ import { addHealthRoutes, type HealthPorts } from './health.ts'
 import { addMetricsRoutes, type Metrics } from './metrics.ts'
 import { addMutationsRoutes } from './mutations/routes.ts'
 import { addOpenapiRoute } from './openapi.ts'
+import { addPolicyRoutes } from './policy.ts'
 import type { PostingPorts } from './posting/ports.ts'
 import { createPosting } from './posting/routes.ts'
 import { addRecordsRoutes, type RecordsPorts } from './records/routes.ts'
@@ -32,6 +33,7 @@ export function addRoutes(app: FastifyInstance, ports: DoorPorts): void {
   const addPosting = createPosting(app, ports)
   addMutationsRoutes(addPosting, ports)
   addRecordsRoutes(addPosting, ports)
+  addPolicyRoutes(app, ports)
   addChangesRoutes(app, ports)
   addStatusRoutes(app, ports)
   addHealthRoutes(app, ports)

@@ -22,6 +22,8 @@ export type NodeEvent =
       readonly rejudgedTo: bigint
       /** By partition, below which everything has been processed; also by other workers of the node. */
       readonly positions: ReadonlyMap<number, bigint>
+      /** What holds in the definitions. */
+      readonly standing: Standing
     }
   /** The log is a copy of the one that the state stood on: rows stay, and everything is read again. */
   | { readonly type: 'moved'; readonly from: LogIdentity; readonly to: LogIdentity }
@@ -48,7 +50,13 @@ export type NodeEvent =
       readonly ms: number
     }
   | { readonly type: 'caught-up'; readonly partition: number; readonly position: bigint }
-  | { readonly type: 'defined'; readonly offset: bigint; readonly taken: number; readonly refused: number }
+  | {
+      readonly type: 'defined'
+      readonly offset: bigint
+      readonly taken: number
+      readonly refused: number
+      readonly standing: Standing
+    }
   /** Nothing is left to judge again under the definitions below this offset. */
   | { readonly type: 'settled'; readonly offset: bigint }
   | { readonly type: 'rejudged'; readonly judged: number; readonly merged: number }

@@ -129,6 +129,7 @@ async function takeStep(
         offset: step.catalogue.offset,
         taken: step.taken,
         refused: step.refused.length,
+        standing: standingAfter,
       })
       context.wakeRejudge.ring()
       return null

@@ -99,6 +99,8 @@ async function runSession(options: NodeOptions, run: Run): Promise<Outcome> {
     const problems = await retry('check the log', () => findProblems(options, checked, identity, state))
     if (problems.length > 0) return { type: 'refused', problems }
     for (const text of checked.warnings) emit({ type: 'warning', text })
+    const initial = initialStanding(admins)
+    const standing = state.standings.get(DEFINITIONS) ?? initial
     emit({
       type: 'started',
       identity,
@@ -106,13 +108,13 @@ async function runSession(options: NodeOptions, run: Run): Promise<Outcome> {
       offset: state.catalogue.offset,
       rejudgedTo: state.rejudgedTo,
       positions: state.positions,
+      standing,
     })
     if (admins.length === 0 && !run.hasSaidOpen) emit({ type: 'warning', text: OPEN_LOG })
     run.hasSaidOpen = true
     const ends = run.endsByCopy.get(copyId) ?? endsOf(checked)
     run.endsByCopy.set(copyId, ends)
 
-    const initial = initialStanding(admins)
     const context: Context = {
       log,
       store,
@@ -130,7 +132,7 @@ async function runSession(options: NodeOptions, run: Run): Promise<Outcome> {
       checkMembership: () =>
         retry('check the membership', async () => (await options.checkMembership?.()) ?? []),
       catalogue: state.catalogue,
-      standing: state.standings.get(DEFINITIONS) ?? initial,
+      standing,
       lock: createLock(),
       drain: async () => {},
       wakeRejudge: createBell(),

@@ -1,6 +1,7 @@
 // The log that is written to: looked at before anything is, and the definitions and the policy that hold in it.
 
 import type { Defined } from '../codec/definitions.ts'
+import type { ProveAll } from '../codec/signing/proof.ts'
 import type { LogGenesis } from '../log/check.ts'
 import type { Log } from '../log/log.ts'
 import { type FollowedDefinitions, followDefinitions } from './follow-definitions.ts'
@@ -10,6 +11,8 @@ export interface TargetOptions {
   readonly log: Log
   /** Looks whether the log may be written to. Throws what forbids it, in words for people. */
   readonly inspect: () => Promise<LogGenesis>
+  /** Verifies signatures of many definitions; on this thread unless set. */
+  readonly prove?: ProveAll
   /** This machine's clock, nanoseconds since 1970. */
   readonly nowNs: () => bigint
   /** How long anybody waits for the log, in milliseconds. */
@@ -45,7 +48,7 @@ interface Known {
   readonly definitions: FollowedDefinitions
 }
 
-export function createTarget({ log, inspect, nowNs, waitMs }: TargetOptions): Target {
+export function createTarget({ log, inspect, prove, nowNs, waitMs }: TargetOptions): Target {
   let known: Known | null = null
   let looking: Promise<Known> | null = null
   let isClosed = false
@@ -72,7 +75,10 @@ export function createTarget({ log, inspect, nowNs, waitMs }: TargetOptions): Ta
     if (isClosed) throw new LateError('the node is about to stop')
     if (known !== null && known.genesis.copyId === genesis.copyId) return known
     known?.definitions.close()
-    const definitions = followDefinitions({ log, genesis, onLost: forget })
+    const definitions = followDefinitions({
+      ...{ log, genesis, onLost: forget },
+      ...(prove === undefined ? {} : { prove }),
+    })
     known = { genesis, definitions }
     return known
   }

@@ -10,14 +10,14 @@ import { announceSeed } from '../support/seed.ts'
 import { signatureOf, signRecords } from '../support/signers.ts'
 import { LOG_ID } from '../writer/support.ts'
 import { type EventClient, openEvents, type ServerEvent } from './event-stream.ts'
-import { type LiveNode, type LiveOptions, openLive, post } from './live-node.ts'
+import { openGuarded } from './guarded-live.ts'
+import { type LiveNode, post } from './live-node.ts'
 import { messageOf, recordJson, signedMessage } from './signed.ts'
 
-const SEED = announceSeed('test/http/changes-guarded.test.ts')
+/** A machine may be busy. */
+const SLOW = { timeout: 30_000 }
 
-async function openGuarded(options: LiveOptions = {}): Promise<LiveNode> {
-  return openLive({ admins: [KEYS.admin, KEYS.secondAdmin], ...options })
-}
+const SEED = announceSeed('test/http/changes-guarded.test.ts')
 
 async function listen(node: LiveNode, query = ''): Promise<EventClient> {
   const client = await openEvents(node.url, query)
@@ -86,7 +86,7 @@ describe('GET /v1/changes of a guarded log', () => {
         const from = query === '?from=start' ? 0 : lastIndexOf(client.events, query.slice(7)) + 1
         const rest = changesOf(client.events.slice(from))
         await expect
-          .poll(() => changesOf(again.events).filter((each) => rest.includes(each)).length)
+          .poll(() => changesOf(again.events).filter((each) => rest.includes(each)).length, SLOW)
           .toBe(rest.length)
         expect(changesOf(again.events).filter((each) => !expected.includes(each))).toEqual([])
         again.close()

@@ -6,12 +6,11 @@ import { createApplied } from '../../src/http/applied.ts'
 import { LIMITS } from '../../src/http/limits.ts'
 import { addMutationsRoutes } from '../../src/http/mutations/routes.ts'
 import { createPosting } from '../../src/http/posting/routes.ts'
-import { createProve } from '../../src/http/records/prove.ts'
 import { addRecordsRoutes } from '../../src/http/records/routes.ts'
 import { createDoor } from '../../src/http/server.ts'
 import type { Log } from '../../src/log/log.ts'
 import { createTestLog, TRACKS } from '../writer/support.ts'
-import { createTestRelay, createTestWriting, defineIn, explainTestLog } from './writing.ts'
+import { createTestRelay, createTestWriting, defineIn, explainTestLog, proveHere } from './writing.ts'
 
 const held = await createTestLog(() => BigInt(Date.now()))
 await defineIn(held, TRACKS)
@@ -40,7 +39,7 @@ addMutationsRoutes(addPosting, ports)
 addRecordsRoutes(addPosting, {
   writing,
   relay: createTestRelay(log, writing, 30_000),
-  prove: createProve(),
+  prove: proveHere,
 })
 await app.listen({ host: '127.0.0.1', port: 0 })
 console.log((app.server.address() as { port: number }).port)

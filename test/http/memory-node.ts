@@ -4,7 +4,6 @@ import { createApplied } from '../../src/http/applied.ts'
 import { LIMITS } from '../../src/http/limits.ts'
 import { createMetrics } from '../../src/http/metrics.ts'
 import { createProgress } from '../../src/http/progress.ts'
-import { createProve } from '../../src/http/records/prove.ts'
 import type { DoorPorts } from '../../src/http/routes.ts'
 import { createSnapshots } from '../../src/http/snapshots.ts'
 import { createWatermarks } from '../../src/http/watermarks.ts'
@@ -16,7 +15,14 @@ import { createMemoryStore } from '../../src/store/memory/store.ts'
 import type { Store, StoreReader } from '../../src/store/store.ts'
 import { batchOf, datasetOf, mutationOf, prepare } from '../contract/store-fixture.ts'
 import { makeTestLog, TRACKS } from '../writer/support.ts'
-import { createTestRelay, createTestWriting, defineIn, explainTestLog, inspectTestLog } from './writing.ts'
+import {
+  createTestRelay,
+  createTestWriting,
+  defineIn,
+  explainTestLog,
+  inspectTestLog,
+  proveHere,
+} from './writing.ts'
 
 export interface TestStore {
   store(): Store
@@ -72,7 +78,7 @@ export function portsOf(store: TestStore): DoorPorts {
     inspectLog: () => inspectTestLog(log),
     writing,
     relay: createTestRelay(log, writing, 5_000),
-    prove: createProve(),
+    prove: proveHere,
     applied: createApplied({ look: async () => null }),
     explainLog: explainTestLog,
     limits: LIMITS,

@@ -1,6 +1,7 @@
 // Metrics follow Prometheus's rules for names (https://prometheus.io/docs/practices/naming/) and say what the node said.
 
 import { describe, expect, it } from 'vitest'
+import { initialStanding, OPEN } from '../../src/codec/policy/standing.ts'
 import { addRoutes } from '../../src/http/routes.ts'
 import { fillStore, memoryStore, portsOf } from './memory-node.ts'
 import { startedNews } from './news.ts'
@@ -36,6 +37,20 @@ describe('metrics', () => {
     expect(text).toMatch(/^spindexer_build_info\{version="0\.0\.0",node_version="v\d+.*"\} 1$/m)
   })
 
+  it('say which policy stands, and whether the log is closed; of an open log neither', async () => {
+    const { ports, read } = await openMetrics()
+    const figures = async () => (await read()).match(/^spindexer_(policy|log)_\w+ \d+$/gm)
+    ports.metrics.note(startedNews())
+    expect(await figures()).toEqual(null)
+    const admin = `ed25519:${'0'.repeat(64)}`
+    const genesis = initialStanding([admin])
+    ports.metrics.note({ ...startedNews(), standing: genesis })
+    expect(await figures()).toEqual(['spindexer_policy_version 0', 'spindexer_log_closed 0'])
+    const standing = { ...genesis, version: 7, isClosed: true } as never
+    ports.metrics.note({ type: 'defined', offset: 5n, taken: 0, refused: 0, standing })
+    expect(await figures()).toEqual(['spindexer_policy_version 7', 'spindexer_log_closed 1'])
+  })
+
   it('count what the node tells', async () => {
     const { ports, read } = await openMetrics()
     const positions = new Map([[3, 17n]])
@@ -65,7 +80,7 @@ describe('metrics', () => {
       offset: 1n,
       ms: 3_000,
     })
-    note({ type: 'defined', offset: 5n, taken: 3, refused: 1 })
+    note({ type: 'defined', offset: 5n, taken: 3, refused: 1, standing: OPEN })
     note({ type: 'rejudged', judged: 2, merged: 1 })
     note({ type: 'waiting', what: 'do a thing', waitMs: 1_000 })
     const text = await read()

@@ -1,5 +1,6 @@
 // News of a node as tests bring them.
 
+import { OPEN } from '../../src/codec/policy/standing.ts'
 import type { NodeNews } from '../../src/http/news.ts'
 
 export function startedNews(
@@ -14,5 +15,6 @@ export function startedNews(
     offset,
     rejudgedTo: offset,
     positions: new Map(positions),
+    standing: OPEN,
   }
 }

@@ -1,6 +1,7 @@
 // Readiness is progress: a node that stands still behind the log, waits, or cannot see the log is not ready, whatever answers.
 
 import { describe, expect, it } from 'vitest'
+import { OPEN } from '../../src/codec/policy/standing.ts'
 import { DEFINITIONS } from '../../src/codec/record.ts'
 import { createProgress } from '../../src/http/progress.ts'
 import type { SeenLog } from '../../src/http/status-record.ts'
@@ -112,7 +113,7 @@ describe('readiness', () => {
     expect(reasonOf(endsAt({ 0: 5n, [DEFINITIONS]: 4n }))).toBeNull()
     clock.pass(STALL_MS)
     expect(reasonOf(endsAt({ 0: 5n, [DEFINITIONS]: 4n }))).toContain('1 records behind')
-    progress.note({ type: 'defined', offset: 4n, taken: 1, refused: 0 })
+    progress.note({ type: 'defined', offset: 4n, taken: 1, refused: 0, standing: OPEN })
     expect(reasonOf(endsAt({ 0: 5n, [DEFINITIONS]: 4n }))).toBeNull()
     // It comes to this worker, with what the other has done.
     progress.note({ type: 'resumed', positions: new Map([[1, 90n]]) })

@@ -1,57 +1,16 @@
 // Records over HTTP: what their writers made is in the log byte for byte, and what a node would set aside never gets there.
 
 import { describe, expect, it } from 'vitest'
-import { EMPTY_CATALOGUE } from '../../src/codec/catalogue.ts'
-import { judgeDefinitions, nothingDefined } from '../../src/codec/definitions.ts'
-import { initialStanding, type Standing } from '../../src/codec/policy/standing.ts'
-import { DEFINITIONS, type LogRecord } from '../../src/codec/record.ts'
+import type { LogRecord } from '../../src/codec/record.ts'
 import { SIGNATURE_BYTES_MAX, SIGNATURE_HEADER } from '../../src/codec/signing/header.ts'
-import { createRecordProver } from '../../src/codec/signing/proof.ts'
-import { createJudge } from '../../src/codec/verdict.ts'
-import { createRecordJudge } from '../../src/http/records/judge.ts'
-import { createProve } from '../../src/http/records/prove.ts'
-import type { LogGenesis } from '../../src/log/check.ts'
 import type { Log, NewRecord } from '../../src/log/log.ts'
 import type { MemoryLog } from '../../src/log/memory/log.ts'
-import { ADMINS, guardedDefinitions, guardedPartition, KEYS } from '../support/guarded-world.ts'
+import { KEYS } from '../support/guarded-world.ts'
 import { controlRecord, signatureOf, signRecords, withSignature } from '../support/signers.ts'
 import { LOG_ID, MAX_CLOCK_AHEAD_MS, recordsOf } from '../writer/support.ts'
-import {
-  LINES,
-  type LiveNode,
-  type LiveOptions,
-  openLive,
-  type Posted,
-  post,
-  upsertJson,
-} from './live-node.ts'
+import { openGuarded, sendRecords as send, WRITER_RULE } from './guarded-live.ts'
+import { LINES, openLive, upsertJson } from './live-node.ts'
 import { messageOf, recordJson, signedMessage } from './signed.ts'
-
-const WRITER_RULE = {
-  signers: [KEYS.writer.signer],
-  operations: ['upsert', 'update'],
-  datasets: ['tracks'],
-  columns: ['title'],
-} as const
-
-function openGuarded(options: LiveOptions = {}): Promise<LiveNode> {
-  return openLive({ admins: [KEYS.admin, KEYS.secondAdmin], ...options })
-}
-
-function send(
-  { url }: LiveNode,
-  records: readonly NewRecord[] | NewRecord | string | Buffer,
-  query = '',
-  type = 'application/json',
-): Promise<Posted> {
-  const isText = typeof records === 'string' || Buffer.isBuffer(records)
-  const body = isText
-    ? records
-    : Array.isArray(records)
-      ? `[${records.map(recordJson).join(',')}]`
-      : recordJson(records as NewRecord)
-  return post(url, body, query, type, '/v1/records')
-}
 
 /** What the log holds of values and signatures, and what it should. */
 function bytesIn(records: readonly LogRecord[]) {
@@ -299,94 +258,3 @@ describe('POST /v1/records', () => {
     expect((await send(node, messageOf('e'))).status).toBe(200)
   })
 })
-
-describe('POST /v1/mutations in a guarded log', () => {
-  it('is refused before the body is read, with what to do, as long as the policy asks for signatures', async () => {
-    const node = await openGuarded()
-    const before = await recordsOf(node.log)
-    const early = await node.post('this is no JSON')
-    expect([early.status, early.json]).toMatchObject([
-      403,
-      {
-        type: 'urn:spindexer:problem:not-allowed',
-        ...{ policyVersion: 0, reason: 'unsigned' },
-        detail: expect.stringMatching(
-          /the genesis, before any policy: only admins may write.*publish --key FILE.*POST \/v1\/records/,
-        ),
-      },
-    ])
-    expect((await node.post(`${upsertJson('a')}\n`, '', LINES)).status).toBe(403)
-    expect(await recordsOf(node.log)).toEqual(before)
-    await node.setPolicy({ unsigned: true })
-    expect((await node.post(upsertJson('a'))).status).toBe(200)
-    await node.setPolicy({ unsigned: false })
-    const late = await node.post(upsertJson('a'))
-    expect([late.status, late.json.policyVersion]).toEqual([403, 2])
-  })
-
-  it('a policy that comes while lines do ends them', async () => {
-    const node = await openGuarded()
-    await node.setPolicy({ unsigned: true })
-    const { readable, writable } = new TransformStream<string, string>()
-    const writer = writable.getWriter()
-    const answer = fetch(`${node.url}/v1/mutations`, {
-      method: 'POST',
-      headers: { 'content-type': LINES },
-      body: readable.pipeThrough(new TextEncoderStream()),
-      duplex: 'half',
-    } as RequestInit)
-    const count = (await recordsOf(node.log)).length
-    await writer.write(`${upsertJson('a')}\n`)
-    await expect.poll(async () => (await recordsOf(node.log)).length).toBe(count + 1)
-    await node.setPolicy({ unsigned: false })
-    await writer.write(`${upsertJson('b')}\n`).catch(() => {})
-    const response = await answer
-    expect([response.status, await response.json()]).toMatchObject([
-      403,
-      { type: 'urn:spindexer:problem:not-allowed', durable: 1, where: [{ line: 2 }] },
-    ])
-    writer.close().catch(() => {})
-  })
-
-  it('both routes say that the log is closed', async () => {
-    const node = await openGuarded()
-    const close = controlRecord(DEFINITIONS, { kind: 'close', generation: 1 })
-    await node.log.append(signRecords(KEYS.admin, LOG_ID, [close]))
-    await expect.poll(async () => (await node.post(upsertJson('a'))).status).toBe(409)
-    const { status, json } = await send(node, signedMessage(KEYS.admin, 'a'))
-    expect([status, json.type]).toEqual([409, 'urn:spindexer:problem:log-closed'])
-  })
-})
-
-describe('the judge of the door', () => {
-  const genesis: LogGenesis = {
-    ...{ logId: LOG_ID, copyId: LOG_ID, generation: 1, partitions: 1 },
-    ...{ maxClockAheadMs: MAX_CLOCK_AHEAD_MS, admins: ADMINS },
-  }
-
-  it('says of every record of a guarded log what a node says', async () => {
-    const definitions = guardedDefinitions(LOG_ID).map(({ record }, i) => asRead(record, i))
-    const { catalogue } = judgeDefinitions(nothingDefined(ADMINS), definitions, 99n, genesis)
-    const judge = createRecordJudge(createProve())
-    const nodeJudge = createJudge(genesis)
-    const prove = createRecordProver(LOG_ID)
-    const nowMs = BigInt(Date.now())
-    let standing: Standing = initialStanding(ADMINS)
-    for (const [i, { name, record, expected }] of guardedPartition(LOG_ID, 0).entries()) {
-      const [found] = await judge(
-        [{ value: record.value, signature: record.headers === undefined ? null : signatureOf(record) }],
-        { genesis, catalogue, standing, latestNs: (nowMs + MAX_CLOCK_AHEAD_MS) * 1_000_000n },
-      )
-      const said = found!.type === 'record' ? 'merge' : (found!.fault.reason ?? 'control')
-      expect([name, said]).toEqual([name, expected])
-      const read = asRead(record, i)
-      const verdict = nodeJudge(read, EMPTY_CATALOGUE, standing, prove(read))
-      if (verdict.type === 'control') standing = verdict.standing
-    }
-  })
-})
-
-function asRead({ partition, key, value, headers = [] }: NewRecord, i: number): LogRecord {
-  const appendMs = BigInt(Date.now())
-  return { partition: partition!, offset: BigInt(i), appendMs, stampedByLog: true, key, value, headers }
-}

@@ -35,6 +35,8 @@ export const REQUESTS: readonly TestRequest[] = [
   get('/metrics'),
   get('/v1/status'),
   get('/v1/status', '/v1/status?full=1'),
+  get('/v1/policy'),
+  get('/v1/policy', '/v1/policy?x'),
   get('/v1/datasets'),
   get('/v1/datasets', '/v1/datasets?x'),
   get(ROW, '/v1/datasets/tracks/rows/t1'),

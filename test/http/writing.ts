@@ -1,6 +1,7 @@
 // The writing half of a door for tests: a log that is defined in, and sessions on it.
 
 import { type Json, plainToJson } from '../../src/codec/json.ts'
+import { createRecordProver, type ProveAll } from '../../src/codec/signing/proof.ts'
 import type { LogTrouble, PostingPorts } from '../../src/http/posting/ports.ts'
 import { checkLog, type LogGenesis } from '../../src/log/check.ts'
 import type { Log } from '../../src/log/log.ts'
@@ -65,3 +66,6 @@ export const explainTestLog: PostingPorts['explainLog'] = (error): LogTrouble =>
   const detail = (error as Error).message
   return { kind: detail.includes('closed for ever') ? 'log-closed' : 'log-away', detail }
 }
+
+/** On this thread. */
+export const proveHere: ProveAll = async (logId, records) => records.map(createRecordProver(logId))

@@ -11,6 +11,9 @@ import { ADMINS, guardedDefinitions, KEYS } from '../support/guarded-world.ts'
 import { controlRecord, signRecords } from '../support/signers.ts'
 import { createTestLog, LOG_ID, MAX_CLOCK_AHEAD_MS, TRACKS } from './support.ts'
 
+/** A machine may be busy. */
+const SLOW = { timeout: 30_000 }
+
 function open(log: Parameters<typeof inspectTestLog>[0]): Target {
   const target = createTarget({ log, inspect: () => inspectTestLog(log), nowNs: () => 0n, waitMs: 5_000 })
   onTestFinished(() => target.close())
@@ -30,7 +33,9 @@ describe('the target of a writer', () => {
     const versions: number[] = []
     for (const { record } of guardedDefinitions(LOG_ID)) {
       await log.append([record])
-      await expect.poll(() => target.rules().catalogue.offset).toBe((await log.describe()).definitions!.end)
+      await expect
+        .poll(() => target.rules().catalogue.offset, SLOW)
+        .toBe((await log.describe()).definitions!.end)
       const { standing } = target.rules()
       versions.push(standing.type === 'guarded' ? standing.version : -1)
     }
@@ -39,7 +44,7 @@ describe('the target of a writer', () => {
     expect([...catalogue.datasets.keys()]).toEqual(['tracks', 'albums'])
     const close = controlRecord(DEFINITIONS, { kind: 'close', generation: 1 })
     await log.append(signRecords(KEYS.successor, LOG_ID, [close]))
-    await expect.poll(() => target.rules().standing).toMatchObject({ version: 3, isClosed: true })
+    await expect.poll(() => target.rules().standing, SLOW).toMatchObject({ version: 3, isClosed: true })
   })
 
   it('knows no policy in an open log', async () => {

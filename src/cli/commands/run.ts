@@ -7,6 +7,7 @@ import type { Command } from 'commander'
 import type { NodeEvent } from '../../node/context.ts'
 import { createRetry } from '../../node/retry.ts'
 import { runNode } from '../../node/run.ts'
+import { createProofPool, type ProofPool } from '../../proofs/pool.ts'
 import type { Database, OpenedLog } from '../compose.ts'
 import { requireSetting } from '../config.ts'
 import { nodeWarnings } from '../connection-warnings.ts'
@@ -111,7 +112,8 @@ async function run(context: Context, work: Work): Promise<void> {
   const ending = new AbortController()
   const signal = AbortSignal.any([stop.signal, ending.signal])
   const hasFailed = () => options.failOnQuarantine === true && reporter.quarantined() > 0
-  const door = await openDoorOf(context, work)
+  const pool = createProofPool()
+  const door = await openDoorOf(context, work, pool)
   const onEvent = (event: NodeEvent) => {
     reporter.emit(event)
     door?.note(event)
@@ -142,6 +144,7 @@ async function run(context: Context, work: Work): Promise<void> {
       isTransient,
       emit: onEvent,
       checkMembership: () => membership.check(),
+      pool,
     }).finally(() => ending.abort())
     await Promise.allSettled([node, alive])
     const outcome = await node
@@ -156,6 +159,7 @@ async function run(context: Context, work: Work): Promise<void> {
   } finally {
     reporter.end()
     await door?.close()
+    await pool.close()
   }
   if (hasFailed()) {
     throw new Failure(
@@ -166,10 +170,14 @@ async function run(context: Context, work: Work): Promise<void> {
 }
 
 /** Where it is wanted: opened before anything is waited for, and the first to end when the end is asked for. */
-async function openDoorOf(context: Context, { doorConfig, opened, stop }: Work): Promise<Door | null> {
+async function openDoorOf(
+  context: Context,
+  { doorConfig, opened, stop }: Work,
+  pool: ProofPool,
+): Promise<Door | null> {
   if (doorConfig === null) return null
   const { openDoor } = await import('../door.ts')
-  const door = await openDoor(context, doorConfig, opened)
+  const door = await openDoor(context, { config: doorConfig, opened, pool })
   stop.first(() => door.stopServing())
   return door
 }

@@ -12,6 +12,9 @@ export type Proof =
   /** There is one that proves nothing. `detail` is for people. */
   | { readonly type: 'bad'; readonly detail: string }
 
+/** What the signatures of these records prove for the log of this id, in their order. */
+export type ProveAll = (logId: string, records: readonly LogRecord[]) => Promise<readonly Proof[]>
+
 export const UNSIGNED: Proof = { type: 'unsigned' }
 
 /** Verifies a record's signature at once, on this thread. For few records; nodes verify elsewhere (`src/proofs`). */

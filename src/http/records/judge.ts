@@ -3,16 +3,13 @@
 import { explainReason, type QuarantineReason } from '../../codec/reasons.ts'
 import type { LogRecord } from '../../codec/record.ts'
 import { SIGNATURE_HEADER } from '../../codec/signing/header.ts'
-import { type Proof, UNSIGNED } from '../../codec/signing/proof.ts'
+import { type ProveAll, UNSIGNED } from '../../codec/signing/proof.ts'
 import { createJudge, type Judge, type Verdict } from '../../codec/verdict.ts'
 import type { LogGenesis } from '../../log/check.ts'
 import type { MadeRecord } from '../../writer/relay.ts'
 import type { Rules } from '../../writer/target.ts'
 import type { ProblemKind } from '../problem.ts'
 import type { PostedRecord, ReadRecord } from './read.ts'
-
-/** What the signatures of these records prove for the log of this id, in their order. */
-export type Prove = (logId: string, records: readonly LogRecord[]) => Promise<readonly Proof[]>
 
 export interface RecordFault {
   readonly kind: Extract<ProblemKind, 'invalid-record' | 'bad-signature' | 'not-allowed' | 'log-closed'>
@@ -34,7 +31,7 @@ export type JudgeRecords = (
  * Judges as a node does, by the definitions and the policy that this machine knows, and by its clock in the log's place.
  * It spares others what would come to nothing; it decides nothing, because every node judges for itself.
  */
-export function createRecordJudge(prove: Prove): JudgeRecords {
+export function createRecordJudge(prove: ProveAll): JudgeRecords {
   let held: { readonly genesis: LogGenesis; readonly judge: Judge } | null = null
 
   const judgeOf = (genesis: LogGenesis): Judge => {

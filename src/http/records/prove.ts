@@ -1,22 +1,13 @@
-// Signatures verified on this thread, some at a time.
+// Signatures of posted records, verified by the node's threads.
 
-import { setImmediate as turn } from 'node:timers/promises'
-import { createRecordProver, type Proof } from '../../codec/signing/proof.ts'
-import type { Prove } from './judge.ts'
+import type { ProveAll } from '../../codec/signing/proof.ts'
+import { listRecords } from '../../log/records.ts'
+import type { ProofPool } from '../../proofs/pool.ts'
+import { proofAt } from '../../proofs/proofs.ts'
 
-/** Others get their turn after so many: a few milliseconds. */
-const TURN_RECORDS = 20
-
-export function createProve(): Prove {
-  let held: { readonly logId: string; readonly prove: ReturnType<typeof createRecordProver> } | null = null
+export function createProve(pool: Pick<ProofPool, 'prove'>): ProveAll {
   return async (logId, records) => {
-    if (held?.logId !== logId) held = { logId, prove: createRecordProver(logId) }
-    const { prove } = held
-    const proofs: Proof[] = []
-    for (const record of records) {
-      proofs.push(prove(record))
-      if (proofs.length % TURN_RECORDS === 0) await turn()
-    }
-    return proofs
+    const proofs = await pool.prove(logId, listRecords(records)).proofs
+    return records.map((_, i) => proofAt(proofs, i))
   }
 }

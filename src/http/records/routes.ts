@@ -1,10 +1,11 @@
 // POST /v1/records: records as their writers made and signed them, passed on unchanged.
 
+import type { ProveAll } from '../../codec/signing/proof.ts'
 import { boundRecord, type MadeRecord, type Relay } from '../../writer/relay.ts'
 import { refuseClosed } from '../posting/policy.ts'
 import type { PostingPorts } from '../posting/ports.ts'
 import type { AddPosting } from '../posting/routes.ts'
-import { createRecordJudge, type Prove } from './judge.ts'
+import { createRecordJudge } from './judge.ts'
 import { openRecordLines } from './lines.ts'
 import { RECORDS } from './schema.ts'
 import { readWholeRecords } from './whole.ts'
@@ -12,7 +13,7 @@ import { readWholeRecords } from './whole.ts'
 export interface RecordsPorts {
   readonly writing: PostingPorts['writing']
   readonly relay: Relay
-  readonly prove: Prove
+  readonly prove: ProveAll
 }
 
 export function addRecordsRoutes(add: AddPosting, { writing, relay, prove }: RecordsPorts): void {
