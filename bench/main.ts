@@ -16,6 +16,7 @@ import { runDoors } from './sections/door.ts'
 import { runLatencies } from './sections/latencies.ts'
 import { runLimits } from './sections/limits.ts'
 import { runLong } from './sections/long.ts'
+import { runSigned } from './sections/signed.ts'
 import { runTargets } from './sections/targets.ts'
 import { runWriters } from './sections/writers.ts'
 
@@ -29,6 +30,7 @@ function chooseSections(flags: Flags): readonly RunSection[] {
     ...(flags.writerMessages > 0 ? [runWriters] : []),
     ...(flags.latencySeconds > 0 ? [runLatencies] : []),
     ...(flags.doorMutations > 0 ? [runDoors] : []),
+    ...(flags.signedMessages > 0 ? [runSigned] : []),
     runTargets,
   ]
 }

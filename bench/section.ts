@@ -19,6 +19,8 @@ export interface Flags {
   readonly latencySeconds: number
   /** Mutations of each way to send many over HTTP; 0: the door is not measured. */
   readonly doorMutations: number
+  /** Messages of each replay of signed ones; 0: there is none. */
+  readonly signedMessages: number
   readonly peer: 'debezium' | 'none'
   /** The file that all figures go to. */
   readonly json: string

@@ -40,7 +40,7 @@ export const runCases: RunSection = async (services, flags) => {
   for (const make of chooseCases(flags)) {
     const benchCase = make()
     notes.push(...benchCase.notes)
-    const filled = await createTopics(services, benchCase, benchCase.letter, true)
+    const filled = await createTopics(services, benchCase, benchCase.letter, { isPeerWanted: true })
     const kept: Kept = { ours: null, peer: null }
     let from = 0n
     for (const pass of benchCase.passes) {

@@ -22,7 +22,7 @@ import { median, showRates, showRatio } from '../stats.ts'
 
 export const runLimits: RunSection = async (services, flags) => {
   // Topics of its own: those of case a may not have been asked for.
-  const filled = await createTopics(services, createUpdateRows(flags), 'limits', false)
+  const filled = await createTopics(services, createUpdateRows(flags), 'limits', { isPeerWanted: false })
   const [pass] = filled.benchCase.passes
   await filled.append(pass!)
   const read: number[] = []

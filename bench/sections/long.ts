@@ -25,7 +25,7 @@ interface Reached {
 export const runLong: RunSection = async (services, flags) => {
   const { longMessages } = flags
   const benchCase = createUpdateRows({ messages: longMessages, rows: flags.rows }, LASTING_EVERY)
-  const filled = await createTopics(services, benchCase, 'long', false)
+  const filled = await createTopics(services, benchCase, 'long', { isPeerWanted: false })
   await filled.append(benchCase.passes[0]!)
   const { measured, reached } = await runOnce(services, filled)
   const tenths = ratesByTenth(reached, messagesOf(benchCase.passes[0]!))

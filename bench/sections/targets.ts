@@ -98,6 +98,25 @@ const TARGETS: readonly Target[] = [
     isCeiling: true,
   },
   {
+    what: 'replay of messages signed in batches, against unsigned ones',
+    value: (figure) => figure('signed batches') / figure('signed none'),
+    least: 0.7,
+    aim: 0.8,
+  },
+  {
+    what: 'replay of messages signed one by one, against two threads that only verify',
+    value: (figure) => figure('signed one by one') / figure('signed bare'),
+    least: 0.8,
+    aim: 0.9,
+  },
+  {
+    what: 'peak memory of the node, MiB, with 100,000 signers',
+    value: (figure) => figure('signed many peak MiB'),
+    least: 300,
+    aim: 200,
+    isCeiling: true,
+  },
+  {
     what: 'bytes a row after a1, against a plain table',
     value: (figure) => figure('bytes a row a1 ours') / figure('bytes a row plain a1'),
     least: 2,

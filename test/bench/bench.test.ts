@@ -10,7 +10,7 @@ const root = join(import.meta.dirname, '../..')
 const LIMIT_MS = 400_000
 
 it(
-  'measures every case, the limits, disk, memory, writers, latency and the door',
+  'measures every case, the limits, disk, memory, writers, latency, the door and signed messages',
   async () => {
     const dir = createTemporaryDir('bench-test')
     try {
@@ -27,6 +27,8 @@ it(
         '2',
         '--door-mutations',
         '4000',
+        '--signed-messages',
+        '3000',
       ]
       const args = [at('bench/main.ts'), '--peer', 'none', '--json', json, ...sizes, ...rest]
       const { stdout: printed } = await measure(args, process.env, LIMIT_MS)
@@ -40,6 +42,7 @@ it(
         'Writers',
         'Latency',
         'Door',
+        'Signed',
         'Targets',
       ])
       for (const name of names) expect(printed).toContain(name)
