@@ -30,7 +30,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   tls: [],
   postgres: ['tls'],
   proofs: ['codec', 'crdt'],
-  log: ['codec', 'crdt'],
+  log: ['proofs', 'codec', 'crdt'],
   'log/memory': ['log', 'codec', 'crdt'],
   'log/kafka': ['log', 'tls', 'codec', 'crdt'],
   'log/postgres': ['log', 'postgres', 'tls', 'codec', 'crdt'],

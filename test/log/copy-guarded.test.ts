@@ -4,10 +4,12 @@ import { describe, expect, test } from 'vitest'
 import { encodeMutation } from '../../src/codec/avro-encode.ts'
 import type { Policy } from '../../src/codec/control.ts'
 import { frameSingleObject } from '../../src/codec/framing.ts'
-import { DEFINITIONS } from '../../src/codec/record.ts'
+import { DEFINITIONS, type LogRecord } from '../../src/codec/record.ts'
 import type { SigningKey } from '../../src/codec/signing/batch-signer.ts'
+import { createRecordProver } from '../../src/codec/signing/proof.ts'
 import { createStamp, type Origin } from '../../src/crdt/stamp.ts'
 import { type CopyOptions, type CopyOutcome, copyLog } from '../../src/log/copy/copy.ts'
+import { createRecordsProver } from '../../src/log/copy/prove.ts'
 import { createLog } from '../../src/log/genesis.ts'
 import type { KeptLog, Log, NewRecord } from '../../src/log/log.ts'
 import { createMemoryLog, type MemoryLog } from '../../src/log/memory/log.ts'
@@ -264,6 +266,24 @@ describe('a policy', () => {
     expect((await copy(source, target)).type).toBe('copied')
     expectCopy(await readLog(source), await readLog(target))
   })
+})
+
+test('many signatures are proved by other threads as few are by this one', async () => {
+  const unsigned = Array.from({ length: 300 }, (_, i) => ({ ...close(0), key: Buffer.from(`${i}`) }))
+  const records = signRecords(KEYS.writer, LOG_ID, unsigned, 64).map((record, i): LogRecord => {
+    const headers = i % 7 === 0 ? [] : record.headers!
+    const value = i % 5 === 0 ? Buffer.from('changed') : record.value
+    return { ...record, partition: 0, offset: BigInt(i), appendMs: 0n, stampedByLog: true, headers, value }
+  })
+  const prover = createRecordsProver(LOG_ID)
+  try {
+    const proofs = await prover.prove(records)
+    expect(proofs).toEqual(records.map(createRecordProver(LOG_ID)))
+    expect(new Set(proofs.map(({ type }) => type))).toEqual(new Set(['unsigned', 'signed', 'bad']))
+    expect(await prover.prove(records.slice(0, 3))).toEqual(proofs.slice(0, 3))
+  } finally {
+    await prover.close()
+  }
 })
 
 describe('the close of a guarded log', () => {

@@ -199,7 +199,8 @@ export async function follow(log: Log, database: MemoryDatabase): Promise<void> 
 
 /** A node has made of a log what is to be made of it. */
 export function expectState(database: MemoryDatabase, log: ReadLog): void {
-  expect([...stateLines(database.catalogue, database.rows)].join('') === log.state).toBe(true)
+  const lines = stateLines(database.catalogue, database.rows, sortSigners(database.authors))
+  expect([...lines].join('') === log.state).toBe(true)
   expect([...database.quarantined.keys()].sort()).toEqual([...log.quarantined.keys()].sort())
 }
 
@@ -211,6 +212,8 @@ export function figuresOf({
   partitions,
   definitions,
   origins,
+  standings,
+  authors,
 }: MemoryDatabase) {
   const counts = [...partitions].sort(([a], [b]) => a - b)
   return {
@@ -221,5 +224,7 @@ export function figuresOf({
     counts: counts.map(([partition, held]) => [partition, { ...held, newestStamp: null }]),
     definitions,
     origins: [...origins].sort(([a], [b]) => (a < b ? -1 : 1)),
+    standings: [...standings].sort(([a], [b]) => a - b),
+    authors: [...sortSigners(authors)].sort(([a], [b]) => (a < b ? -1 : 1)),
   }
 }

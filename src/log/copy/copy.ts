@@ -87,10 +87,11 @@ export async function copyLog(options: CopyOptions): Promise<CopyOutcome> {
   const ends = endsOf(await source.describe())
   onEvent({ type: 'began', genesis, isNew: prepared.isNew, records: missing(places, ends) })
 
+  const prover = createRecordsProver(from.logId)
   const flow = createFlow({
     ...options,
     parcelRecordsMax: options.parcelRecordsMax ?? PARCEL_RECORDS_MAX,
-    prove: createRecordsProver(from.logId),
+    prover,
     clock: await clockOf(target, options.nowMs),
     places,
     from,
@@ -112,6 +113,7 @@ export async function copyLog(options: CopyOptions): Promise<CopyOutcome> {
     if (problems !== null) return { type: 'refused', problems }
   } finally {
     keeping.abort()
+    await prover.close()
     await kept
   }
   const counts = flow.counts()

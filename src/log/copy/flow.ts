@@ -12,7 +12,7 @@ import type { CopyCounts, CopyEvent } from './events.ts'
 import { createParcels } from './parcels.ts'
 import type { Places } from './places.ts'
 import type { Lack } from './policy-problems.ts'
-import type { ProveRecords } from './prove.ts'
+import type { Prover } from './prove.ts'
 import { createScope, type Problems } from './scope.ts'
 import { createStandings, type Standings } from './standings.ts'
 import { createDefinitionsTranslator, createTranslator, type Item, type Translate } from './translate.ts'
@@ -24,7 +24,7 @@ export interface FlowOptions {
   readonly to: LogGenesis
   readonly clock: TargetClock
   readonly places: Places
-  readonly prove: ProveRecords
+  readonly prover: Pick<Prover, 'prove'>
   readonly signal: AbortSignal
   readonly onEvent: (event: CopyEvent) => void
   readonly parcelRecordsMax: number
@@ -50,7 +50,7 @@ export interface Flow {
 const SETTLE_MS = 5_000
 
 export function createFlow(options: FlowOptions): Flow {
-  const { source, from, to, places, prove, onEvent } = options
+  const { source, from, to, places, prover, onEvent } = options
   const ending = new AbortController()
   const signal = AbortSignal.any([options.signal, ending.signal])
   const onWait = (waitMs: number) => onEvent({ type: 'waiting', waitMs })
@@ -78,7 +78,7 @@ export function createFlow(options: FlowOptions): Flow {
         ? createPartitionBarrier(policies)
         : createCommonBarrier(policies, partitions)
     const scope = createScope({
-      ...{ source, from, type, already, translate, prove, standings, parcels, barrier, places, signal },
+      ...{ source, from, type, already, translate, prover, standings, parcels, barrier, places, signal },
     })
     return { carrier, barrier, scope }
   }

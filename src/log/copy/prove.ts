@@ -1,23 +1,31 @@
-// Verifying the signatures of what is copied.
+// Verifying the signatures of what is copied: few at once, many on other threads.
 
-import { setImmediate } from 'node:timers/promises'
 import type { LogRecord } from '../../codec/record.ts'
 import { createRecordProver, type Proof } from '../../codec/signing/proof.ts'
+import { createProofPool, type ProofPool } from '../../proofs/pool.ts'
+import { proofAt } from '../../proofs/proofs.ts'
+import { listRecords } from '../records.ts'
 
-/** What the signatures of records prove, in their order. */
-export type ProveRecords = (records: readonly LogRecord[]) => Promise<readonly Proof[]>
+export interface Prover {
+  /** What the signatures of records prove, in their order. */
+  prove(records: readonly LogRecord[]): Promise<readonly Proof[]>
+  /** Ends the threads, where there are any. */
+  close(): Promise<void>
+}
 
-/** So many are verified before others get a turn: some ten milliseconds. */
-const TURN = 100
+/** For fewer no thread is started. */
+const POOL_RECORDS_MIN = 200
 
-export function createRecordsProver(logId: string): ProveRecords {
-  const prove = createRecordProver(logId)
-  return async (records) => {
-    const proofs: Proof[] = []
-    for (const record of records) {
-      if (proofs.length % TURN === TURN - 1) await setImmediate()
-      proofs.push(prove(record))
-    }
-    return proofs
+export function createRecordsProver(logId: string): Prover {
+  const proveOne = createRecordProver(logId)
+  let pool: ProofPool | null = null
+  return {
+    async prove(records) {
+      if (pool === null && records.length < POOL_RECORDS_MIN) return records.map(proveOne)
+      pool ??= createProofPool()
+      const made = await pool.prove(logId, listRecords(records)).proofs
+      return records.map((_, i) => proofAt(made, i))
+    },
+    close: async () => pool?.close(),
   }
 }

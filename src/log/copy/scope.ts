@@ -8,7 +8,7 @@ import type { Log, LogEvent, Problem } from '../log.ts'
 import type { Barrier } from './barrier.ts'
 import type { Parcels } from './parcels.ts'
 import type { Places } from './places.ts'
-import type { ProveRecords } from './prove.ts'
+import type { Prover } from './prove.ts'
 import type { Standings } from './standings.ts'
 import type { Translate } from './translate.ts'
 
@@ -19,7 +19,7 @@ export interface ScopeOptions {
   /** Below this the target has everything of a partition. */
   readonly already: (partition: number) => bigint
   readonly translate: Translate
-  readonly prove: ProveRecords
+  readonly prover: Pick<Prover, 'prove'>
   readonly standings: Standings
   readonly parcels: Parcels
   readonly barrier: Barrier
@@ -80,7 +80,7 @@ export function createScope(options: ScopeOptions): Scope {
     const isNeeded = (record: LogRecord) =>
       record.headers.length > 0 && (record.offset >= already(partition) || isControl(record))
     const needed = all.filter(isNeeded)
-    const proofs = await options.prove(needed)
+    const proofs = await options.prover.prove(needed)
     const byRecord = new Map(needed.map((record, i): [LogRecord, Proof] => [record, proofs[i]!]))
     return { records: all, proofOf: (record: LogRecord) => byRecord.get(record) ?? UNSIGNED }
   }
