@@ -7,6 +7,7 @@ import { control, definition } from './targets/control.ts'
 import { importCsv, importRows, publishLines } from './targets/lines.ts'
 import { framing, mutation } from './targets/mutation.ts'
 import { show } from './targets/show.ts'
+import { signature } from './targets/signature.ts'
 import { json, output, texts, typed } from './targets/texts.ts'
 
 export const TARGETS: readonly Target[] = [
@@ -19,6 +20,7 @@ export const TARGETS: readonly Target[] = [
   typed,
   output,
   show,
+  signature,
   publishLines,
   importRows,
   importCsv,
