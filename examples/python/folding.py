@@ -7,16 +7,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TextIO
 
-from spindexer_format.control import integer_of, parse_control
 from spindexer_format.definitions import Catalogue
 from spindexer_format.dump import dump_cells, fingerprint
+from spindexer_format.genesis import read_genesis
 from spindexer_format.merge import State, merge
 from spindexer_format.policy import Standing, initial_standing
 from spindexer_format.refusal import Refused
 from spindexer_format.signature import Prover
 from spindexer_format.verdict import Log, Record, Verdict, define, judge
-
-RULES = 1
 
 Note = Callable[[Record, Verdict], None]
 
@@ -99,7 +97,7 @@ def _read_definitions(records: Iterable[Record], note: Note) -> tuple[Log, Catal
     refused = 0
     for record in records:
         if log is None:
-            log = _read_genesis(record)
+            log = read_genesis(record)
             standing, prover = initial_standing(log.admins), Prover(log.log_id)
         verdict = define(record, log, catalogue, standing, prover)
         standing = verdict.standing
@@ -111,28 +109,6 @@ def _read_definitions(records: Iterable[Record], note: Note) -> tuple[Log, Catal
     return log, catalogue, refused
 
 
-def _read_genesis(record: Record) -> Log:
-    where = f"partition {record.partition}, offset {record.offset}"
-    if record.offset != 0 or not record.stamped_by_log:
-        raise Refused(f"{where}: no genesis record at offset 0 with the log's own time")
-    try:
-        genesis = parse_control(record.value or b"")
-    except Refused as refusal:
-        raise Refused(f"{where}: no genesis record ({refusal})") from None
-    if genesis["kind"] != "genesis":
-        raise Refused(f"{where}: no genesis record but {genesis['kind']}")
-    if integer_of(genesis["partition"]) != record.partition:
-        raise Refused(f"{where}: the genesis record of another partition")
-    if integer_of(genesis["rules"]) != RULES:
-        raise Refused(f"{where}: this program knows the rules {RULES}, not those of this log")
-    return Log(
-        genesis["logId"],
-        integer_of(genesis["maxClockAhead"]) or 0,
-        integer_of(genesis["generation"]) or 0,
-        frozenset(genesis["admins"]),
-    )
-
-
 def _check_genesis(record: Record, log: Log) -> None:
-    if _read_genesis(record) != log:
+    if read_genesis(record) != log:
         raise Refused(f"partition {record.partition}: the genesis of another log than the definitions'")
