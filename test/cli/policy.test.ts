@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DEFINITIONS } from '../../src/codec/record.ts'
 import { appendRaw, createLogOfKind, LOG_KINDS, type TestLog } from '../e2e/support.ts'
-import { cli, runCli } from '../support/cli.ts'
+import { cli, ROOT, runCli } from '../support/cli.ts'
+import { createDatabase } from '../support/services.ts'
 import { controlRecord, signRecords, testKey, testKeyText } from '../support/signers.ts'
 import { commonVersion } from '../writer/policy/support.ts'
 
@@ -176,7 +177,7 @@ describe.each(LOG_KINDS)('a guarded log in %s', (kind) => {
     const path = file('message.json', `${message}\n`)
     const [current, ofFile] = await Promise.all([
       run(['policy', 'check', '--current', '-', ...signer], message),
-      run(['policy', 'check', file('asked.json', { ...SECOND, version: 2 }), path, ...signer]),
+      run(['policy', 'check', file('asked.json', { version: 2, ...SECOND }), path, ...signer]),
     ])
     for (const { code: found, stdout, stderr } of [current, ofFile]) {
       expect([found, stdout]).toEqual([code, expect.stringMatching(answer)])
@@ -237,6 +238,64 @@ describe.each(LOG_KINDS)('a guarded log in %s', (kind) => {
     expect([code, stderr]).toEqual([1, expect.stringMatching(/closed \(partition 2\).*\n.*newest copy/)])
     const check = await run(['policy', 'check', '--current', '-', '--signer', ADA], upsert)
     expect([check.code, check.stdout]).toEqual([1, expect.stringContaining('"reason":"closed"')])
+  })
+})
+
+describe('beside a node', () => {
+  let log: TestLog
+  let env: Record<string, string> = {}
+  let drop: () => Promise<void>
+  beforeAll(async () => {
+    const database = await createDatabase(18, 'policy')
+    drop = database.drop
+    log = await createLogOfKind('postgres', 'policy', {
+      partitions: 3,
+      admins: [ADA],
+      datasets: 'examples/catalogue',
+      key: testKeyText('ada'),
+    })
+    env = { ...log.env, DATABASE_URL: database.url, SPINDEXER_KEY_FILE: keyFile('ada') }
+    await cli(['policy', 'apply', file('first.json', FIRST)], { env: { ...env, DATABASE_URL: '' } })
+    await cli(['publish', '-'], { env, input: upsert })
+    await cli(['run', '--until-end'], { env })
+  })
+  afterAll(() => drop?.())
+
+  it('the policy is read from where the node is, and is the same', async () => {
+    const shown = await cli(['policy', 'show'], { env })
+    expect(JSON.parse(shown)).toMatchObject({ version: 1, policy: { admins: [ADA, BEN] } })
+    expect(await cli(['policy', 'show'], { env: log.env })).toBe(shown)
+    const second = JSON.parse(await cli(['policy', 'apply', file('second.json', SECOND)], { env }))
+    expect(second).toMatchObject({ version: 2, appended: 4 })
+    const check = ['policy', 'check', '--current', '-', '--signer', WRITER]
+    expect(JSON.parse(await cli(check, { env, input: erase }))).toMatchObject({ allowed: true })
+  })
+
+  it('what the node is past, and a partition lacks, is found all the same', async () => {
+    const content = { kind: 'policy', version: 3, ...FIRST, unsigned: false } as const
+    const { logId } = JSON.parse(await cli(['log', 'check'], { env }))
+    await appendRaw(log, signRecords(KEYS.ada, logId, [controlRecord(1, content as never)]))
+    await cli(['run', '--until-end'], { env })
+    const completed = JSON.parse(await cli(['policy', 'apply', file('first.json', FIRST)], { env }))
+    expect(completed).toEqual({ version: 3, policy: 'completed', appended: 3, left: null })
+    const handle = log.open()
+    expect(await commonVersion(handle)).toBe(3)
+    await handle.close()
+  })
+
+  it('a node that cannot be reached costs time alone', async () => {
+    const nowhere = { ...env, DATABASE_URL: 'postgres://ada@127.0.0.1:4/none' }
+    const { code, stdout, stderr } = await runCli(['policy', 'show'], { env: nowhere })
+    expect([code, JSON.parse(stdout).version]).toEqual([0, 3])
+    expect(stderr).toMatch(/^warning: policies are looked for from the log's beginning \(.*ECONNREFUSED/m)
+  })
+
+  it('a terminal shows the rules as a table', async () => {
+    const preload = { NODE_OPTIONS: `--import ${join(ROOT, 'test/support/as-terminal.ts')}` }
+    const shown = await cli(['policy', 'show'], { env: { ...env, ...preload } })
+    expect(shown).toMatch(/^admin +may$/m)
+    expect(shown).toContain(`${ADA}  write everything, define datasets, change the policy`)
+    expect(shown).toMatch(new RegExp(`^ +1 +${WRITER} +upsert, update +tracks +title, plays$`, 'm'))
   })
 })
 

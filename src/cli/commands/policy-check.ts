@@ -7,7 +7,7 @@ import type { Catalogue } from '../../codec/catalogue.ts'
 import { readLine, type TypedChange } from '../../codec/line.ts'
 import { contentOf, type PolicyFile } from '../../codec/policy/file.ts'
 import { permit } from '../../codec/policy/rights.ts'
-import type { GuardedStanding } from '../../codec/policy/standing.ts'
+import type { GuardedStanding, Standing } from '../../codec/policy/standing.ts'
 import { explainReason } from '../../codec/reasons.ts'
 import { DEFINITIONS } from '../../codec/record.ts'
 import type { Signer } from '../../codec/signing/signer-key.ts'
@@ -65,9 +65,9 @@ async function run(context: Context, paths: Paths, options: Options): Promise<vo
   const signer = readSigner(context, options.signer)
   const text = await readMessage(context, paths.message)
   await withCheckedLog(context, async (checked) => {
-    const { catalogue } = await readAllDefinitions(context, checked)
+    const { catalogue, standing } = await readAllDefinitions(context, checked)
     const change = readChange(text, paths.message, catalogue)
-    const standings = file === null ? await currentStandings(context, checked) : [ofFile(file)]
+    const standings = file === null ? await currentStandings(context, checked) : [ofFile(file, standing)]
     const answer = judge(standings, signer, change)
     const { operation, dataset, columns } = change
     const { out } = context
@@ -112,15 +112,10 @@ interface Asked {
   readonly where: string
 }
 
-/** Its number is for words alone. */
-function ofFile(file: PolicyFile): Asked {
-  const standing = {
-    type: 'guarded',
-    ...contentOf(file),
-    version: file.version ?? 1,
-    isClosed: false,
-  } as const
-  return { standing, where: '' }
+/** As the next version, unless the file says which one it is: that is for words alone. */
+function ofFile(file: PolicyFile, now: Standing): Asked {
+  const version = file.version ?? (now.type === 'open' ? 1 : now.version + 1)
+  return { standing: { type: 'guarded', ...contentOf(file), version, isClosed: false }, where: '' }
 }
 
 async function currentStandings(context: Context, checked: CheckedLog): Promise<readonly Asked[]> {
