@@ -77,14 +77,14 @@ export function createRights({ version, admins, rules, unsigned }: GuardedStandi
       }
       if (isAdmin.has(signer)) return { type: 'allowed', by: `${policy}: ${signer} is an admin` }
       const grant = grantsOf(signer).grant(OPERATIONS.indexOf(operation), dataset)
-      const act = `${signer} ${operation} rows of ${dataset}`
-      if (grant.columns === null) return refuse(`${policy}: no rule lets ${act}`)
+      const act = () => `${signer} ${operation} rows of ${dataset}`
+      if (grant.columns === null) return refuse(`${policy}: no rule lets ${act()}`)
       if (grant.columns !== 'all') {
         for (const column of columns) {
           if (grant.columns.has(column)) continue
           const lets = grant.numbers.length === 1 ? 'lets' : 'let'
           return refuse(
-            `${policy}: ${ruleWords(grant.numbers)} ${lets} ${act}, but not column ${quoteShort(column)}`,
+            `${policy}: ${ruleWords(grant.numbers)} ${lets} ${act()}, but not column ${quoteShort(column)}`,
           )
         }
       }

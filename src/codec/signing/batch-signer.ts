@@ -34,9 +34,16 @@ export function createBatchSigner(
   const signTree = (values: readonly Buffer[]): Buffer[] => {
     const tree = createMerkleTree(values.map((value) => hashLeaf(value)))
     const signature = key.sign(signedText(logId, values.length, tree.root))
-    return values.map((_, index) =>
-      encodeSignature({ signer: key.signer, signature, count: values.length, index, path: tree.path(index) }),
-    )
+    const { signer } = key
+    const count = values.length
+    const first = encodeSignature({ signer, signature, count, index: 0, path: Buffer.alloc(0) })
+    return values.map((_, index) => {
+      const header = Buffer.alloc(first.length + pathLength(index, count) * DIGEST_BYTES)
+      first.copy(header)
+      header.writeUInt32BE(index, first.length - 4)
+      tree.writePath(index, header, first.length)
+      return header
+    })
   }
   return {
     signer: key.signer,

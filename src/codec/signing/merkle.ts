@@ -57,6 +57,8 @@ export interface MerkleTree {
   readonly root: Digest
   /** The inclusion proof of a leaf, from its sibling upwards: 32 bytes a node. */
   path(index: number): Buffer
+  /** The same, written into `bytes` from `at` on. */
+  writePath(index: number, bytes: Buffer, at: number): void
 }
 
 /** At least one leaf, at most LEAVES_MAX. */
@@ -66,15 +68,20 @@ export function createMerkleTree(leaves: readonly Digest[]): MerkleTree {
   }
   const levels: (readonly Digest[])[] = [leaves]
   for (let level = leaves; level.length > 1; levels.push(level)) level = parentsOf(level)
+  const writePath = (index: number, bytes: Buffer, at: number): void => {
+    let place = at
+    for (let height = 0; height < levels.length; height++) {
+      const sibling = levels[height]![(index >> height) ^ 1]
+      if (sibling !== undefined) place += bytes.write(sibling, place, 'latin1')
+    }
+  }
   return {
     root: levels.at(-1)![0]!,
+    writePath,
     path(index) {
-      const siblings: Digest[] = []
-      for (const [height, level] of levels.entries()) {
-        const sibling = level[(index >> height) ^ 1]
-        if (sibling !== undefined) siblings.push(sibling)
-      }
-      return Buffer.from(siblings.join(''), 'latin1')
+      const bytes = Buffer.alloc(pathLength(index, leaves.length) * DIGEST_BYTES)
+      writePath(index, bytes, 0)
+      return bytes
     },
   }
 }

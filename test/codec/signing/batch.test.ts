@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { createBatchSigner } from '../../../src/codec/signing/batch-signer.ts'
+import { decodeSignature } from '../../../src/codec/signing/header.ts'
 import { createPrivateKeyPem, readPrivateKey } from '../../../src/codec/signing/private-key.ts'
 import { createProver } from '../../../src/codec/signing/prover.ts'
 import type { Scheme } from '../../../src/codec/signing/signer-key.ts'
@@ -38,4 +39,20 @@ describe.each(['ed25519', 'eip191'] as const)('a batch signed with %s', (scheme)
       if (count > 1) expect(prove(value, headers[(i + 1) % count]!).signer).toBeNull()
     }
   })
+
+  it.each([0, 1, 5, 64, 65, 131])(
+    '%i messages are cut into trees, with headers no longer than is said',
+    (count) => {
+      const signer = createBatchSigner(keyOf(scheme), LOG_ID, 64)
+      const headers = signer.sign(Array.from({ length: count }, (_, i) => Buffer.from(`message ${i}`)))
+      const places = headers.map((header) => {
+        const decoded = decodeSignature(header)
+        if (typeof decoded === 'string') throw new Error(decoded)
+        return [decoded.signer, decoded.count, decoded.index]
+      })
+      const sizeOf = (i: number) => Math.min(64, count - 64 * Math.floor(i / 64))
+      expect(places).toEqual(Array.from({ length: count }, (_, i) => [signer.signer, sizeOf(i), i % 64]))
+      for (const header of headers) expect(header.length).toBeLessThanOrEqual(signer.headerBytesMax)
+    },
+  )
 })
