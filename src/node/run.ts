@@ -52,6 +52,11 @@ const END_POLL_MS = 200
  */
 export async function runNode(options: NodeOptions): Promise<Exclude<Outcome, { type: 'restart' }>> {
   const run: Run = { endsByCopy: new Map(), pool: options.pool ?? createProofPool(), hasSaidOpen: false }
+  // Not only when everything has ended: what waits for a service that is away would keep busy threads, and they the process.
+  const endThreads = async (): Promise<void> => {
+    if (options.pool === undefined) await run.pool.close()
+  }
+  options.signal.addEventListener('abort', endThreads, { once: true })
   try {
     for (;;) {
       const outcome = await runSession(options, run)
@@ -60,7 +65,8 @@ export async function runNode(options: NodeOptions): Promise<Exclude<Outcome, { 
       if (options.signal.aborted) return STOPPED
     }
   } finally {
-    if (options.pool === undefined) await run.pool.close()
+    options.signal.removeEventListener('abort', endThreads)
+    await endThreads()
   }
 }
 
