@@ -1,6 +1,7 @@
 // Ed25519 at its strictest: the vectors of RFC 8032, and each of the cases in which implementations are known to differ.
 
 import { createHash, createPrivateKey, createPublicKey } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { ed25519 } from '@noble/curves/ed25519.js'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -207,6 +208,14 @@ describe('Ed25519', () => {
     expect(offCurve).toBeGreaterThan(10)
     // The greatest y that is canonical and on the curve, or at least below p, is not called unsound.
     expect(verify(toBytes(P - 2n), text, signature)).not.toBe(none)
+  })
+
+  it('leaves out the points that the written format names', () => {
+    const format = readFileSync(new URL('../../../schemas/README.md', import.meta.url), 'utf8')
+    // The others have y = 0, 1 and p - 1, which stand there in words.
+    for (const point of SMALL.filter((_, i) => i % 2 === 1)) {
+      expect(format).toContain(`\`${point.toAffine().y.toString(16).padStart(64, '0')}\``)
+    }
   })
 
   it('answers alike however many keys it has met', () => {
