@@ -9,7 +9,7 @@ const ADMIN = testKey('admin').signer
 const SECOND = testKey('second admin', 'eip191').signer
 const OTHER = testKey('stranger').signer
 
-describe.each(LOG_KINDS)('a log in %s', (kind) => {
+describe.each(LOG_KINDS)('a log in %s', { timeout: 600_000 }, (kind) => {
   it('that names admins is guarded by them for ever', async () => {
     const { env } = await createLogOfKind(kind, 'guarded', { partitions: 2, admins: [ADMIN, SECOND, ADMIN] })
     const checked = await runCli(['log', 'check'], { env })

@@ -3,6 +3,7 @@
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Policy, PolicyRule } from '../../src/codec/control.ts'
 import { DEFINITIONS, type LogRecord } from '../../src/codec/record.ts'
@@ -33,7 +34,7 @@ afterAll(() => dir.remove())
 const track = (id: string, data: object, operation = 'upsert') =>
   `${JSON.stringify({ dataset: 'tracks', operation, data: { id, ...data } })}\n`
 
-describe.each(LOG_KINDS)('a guarded log in %s', (kind) => {
+describe.each(LOG_KINDS)('a guarded log in %s', { timeout: 600_000 }, (kind) => {
   let log: TestLog
   let logId = ''
   let version = 0
@@ -46,7 +47,7 @@ describe.each(LOG_KINDS)('a guarded log in %s', (kind) => {
       key: testKeyText('admin'),
     })
     logId = JSON.parse(await cli(['log', 'check'], { env: log.env })).logId
-  })
+  }, 600_000)
 
   const run = (args: readonly string[], input?: string) =>
     runCli(args, { env: log.env, ...(input === undefined ? {} : { input }) })
@@ -194,6 +195,30 @@ describe.each(LOG_KINDS)('a guarded log in %s', (kind) => {
     expect([refused.code, refused.stdout]).toEqual([1, ''])
     expect(refused.stderr).toMatch(
       /policy was changed while this was sent.*: not allowed: policy version 4: rule 1 .* not column "title"; 1 message durable/,
+    )
+  })
+
+  it('stops a stream at the first line that a policy which came meanwhile does not allow', async () => {
+    const rule: PolicyRule = { signers: [WRITER.signer], operations: ['upsert'], datasets: '*', columns: '*' }
+    await applyPolicy([rule])
+    const sending = startCli(['publish', '-', '--key', KEY_FILES.writer], { env: log.env, keepStdin: true })
+    let isOver = false
+    const ended = sending.ended.finally(() => {
+      isOver = true
+    })
+    const before = (await mutations()).length
+    sending.child.stdin.write(track('y', { title: 'Blue' }))
+    await waitFor('the line to be in the log', async () => (await mutations()).length > before)
+    await applyPolicy([{ ...rule, columns: ['plays'] }])
+    // Nobody ends the stream: it is stopped once the policy has been seen.
+    while (!isOver) {
+      sending.child.stdin.write(track('y', { title: 'Red' }))
+      await sleep(100)
+    }
+    const { code, stderr } = await ended
+    expect(code).toBe(1)
+    expect(stderr).toMatch(
+      /the policy was changed while this was sent[\s\S]*; stopped at\n {2}line \d+: not allowed: /,
     )
   })
 
