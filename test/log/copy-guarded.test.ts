@@ -13,7 +13,7 @@ import { createRecordsProver } from '../../src/log/copy/prove.ts'
 import { createLog } from '../../src/log/genesis.ts'
 import type { KeptLog, Log, NewRecord } from '../../src/log/log.ts'
 import { createMemoryLog, type MemoryLog } from '../../src/log/memory/log.ts'
-import { expectCopy, placeOf, readLog } from '../support/copies.ts'
+import { expectCopy, readLog } from '../support/copies.ts'
 import {
   ADMINS,
   type GuardedItem,
@@ -113,13 +113,9 @@ describe('every verdict holds', () => {
     const [from, to] = [await readLog(source), await readLog(target)]
     expect(new Set(from.quarantined.values())).toContain('closed')
     expectCopy(from, to)
-    // The closes of the source decide nothing in the copy.
+    // The close that was valid names the source's generation: it stays there. Others are marked like all that was refused.
     expect(to.closes.size).toBe(0)
-    const copiedCloses = to.records.filter(({ value }) =>
-      `${value}`.includes('"generation":1,"kind":"close"'),
-    )
-    const reasons = copiedCloses.map((record) => to.quarantined.get(placeOf(record)))
-    expect(reasons.filter((reason) => reason === 'wrong-generation')).toHaveLength(partitions)
+    expect([...to.quarantined.values()]).not.toContain('wrong-generation')
     expect(to.policies.size).toBe(3 * (targetPartitions + 1))
     // Nothing is left to be done, and nothing comes twice.
     expect(await copy(source, target)).toMatchObject({ type: 'copied', counts: { copied: 0 } })

@@ -59,8 +59,8 @@ export function createScope(options: ScopeOptions): Scope {
         const passage = await barrier.meet({ partition, item, version: versionOf(partition) })
         if (typeof passage === 'object') return [passage]
         if (passage !== 'on') return passage === 'again' ? passage : null
-      } else if (!isThere && record.offset > 0n) {
-        // The copy has a genesis of its own.
+      } else if (!isThere && record.offset > 0n && record.offset !== standings.closedAt(partition)) {
+        // The copy has a genesis of its own, and a close ends the generation that it names.
         await parcels.add(partition, item)
       }
       if (signal.aborted) return null
