@@ -18,7 +18,7 @@ const SLOW_BATCH_MS = 10_000
  * folded longer is written less often. Measured with a million messages over 100,000 rows (bench/README.md).
  */
 const BACKLOG_MESSAGES = 100_000
-const HOLD_MS = 2_000
+const HOLD_MS = 5_000
 /** Silence of the log after which nothing is held back any longer. */
 const SILENT_MS = 250
 

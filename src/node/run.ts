@@ -40,7 +40,7 @@ export interface NodeOptions {
 
 const WINDOW_BYTES_MAX = 24 * 1024 * 1024
 /** Some eight chunks of signed messages: threads are never idle, and none of it is much beside the windows. */
-const PROVE_BYTES_MAX = 4 * 1024 * 1024
+const PROVE_BYTES_MAX = 3 * 1024 * 1024
 /** A kill loses at most so much work, and none of the outcome. */
 const REJUDGE_MESSAGES_MAX = 10_000
 const CHECK_EVERY_MS = 60_000
@@ -98,6 +98,7 @@ async function runSession(options: NodeOptions, run: Run): Promise<Outcome> {
     const checked = await retry('check the log', () => inspectLog(log))
     if (checked.type === 'refused') return checked
     const { logId, copyId, generation, maxClockAheadMs, admins } = checked.genesis
+    if (admins.length > 0) run.pool.warm()
     const identity: LogIdentity = { logId, copyId, generation }
     const state = await retry('read the state', () => store.load(identity))
     if (state.type === 'refused') return { type: 'refused', problems: [state] }

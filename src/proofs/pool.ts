@@ -5,7 +5,7 @@ import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Records } from '../codec/record.ts'
 import { codesOf, type Proofs, type ProofsInMaking } from './proofs.ts'
-import { type CutSlice, createSlicer } from './slices.ts'
+import { type CutSlice, createSlicer, type Slice } from './slices.ts'
 import type { Answer, Request } from './worker.ts'
 
 /** Proofs that are being made. */
@@ -23,6 +23,8 @@ export interface Proving {
 export interface ProofPool {
   /** The records' bytes are copied before this returns. */
   prove(logId: string, records: Records): Proving
+  /** Starts the first thread, so that nobody waits for it later: of a log in which records are signed. */
+  warm(): void
   /** Ends the threads; what is being made is rejected. */
   close(): Promise<void>
 }
@@ -31,6 +33,12 @@ export interface ProofPool {
 const THREADS_MAX = 8
 /** Young objects of a thread, MiB: its garbage is short texts, and eight nurseries of the usual size are 400 MiB. */
 const NURSERY_MIB = 16
+/**
+ * A thread with so many slices before it does not keep up, when it is found so this often in a row: what is read ahead is
+ * no more than some, and while it starts they wait. Another thread is 40 MiB, and half a second of a processor to start.
+ */
+const BUSY_SLICES = 4
+const BUSY_TIMES = 40
 /** Unbuilt it is TypeScript, built it is not; the compiler rewrites no address of a thread. */
 const WORKER = new URL(`./worker${extname(import.meta.filename)}`, import.meta.url)
 
@@ -49,8 +57,8 @@ interface Pending {
 
 interface Thread {
   readonly worker: Worker
-  /** Slices that it has not answered: as long as there are any, the process has to wait for it. */
-  waiting: number
+  /** Slices that it has not answered, in order: as long as there are any, the process has to wait for it. */
+  readonly waiting: Slice[]
 }
 
 export interface PoolOptions {
@@ -73,6 +81,9 @@ export function createProofPool({
     maxYoungGenerationSizeMb: NURSERY_MIB,
     ...(heapMib === undefined ? {} : { maxOldGenerationSizeMb: heapMib }),
   }
+  /** So many threads share the messages that were signed together: one as long as it keeps up. */
+  let treeThreads = 1
+  let busyTimes = 0
   let nextId = 0
   let failure: Error | null = null
 
@@ -86,16 +97,16 @@ export function createProofPool({
   }
   const take = (number: number, answer: Answer): void => {
     const thread = threads[number]!
-    thread.waiting--
-    if (thread.waiting === 0) thread.worker.unref()
-    takeCodes(number, answer)
-    slicer.giveBack(answer.buffer)
+    const slice = thread.waiting.shift()!
+    if (thread.waiting.length === 0) thread.worker.unref()
+    takeCodes(number, answer, slice)
+    slicer.giveBack(slice.buffer)
   }
-  const takeCodes = (number: number, answer: Answer): void => {
+  const takeCodes = (number: number, answer: Answer, slice: Slice): void => {
     const asked = pending.get(answer.id)
     const records = asked?.records[number]
     if (asked === undefined || records === undefined || records === null) return
-    asked.proofs.take(records, { ...answer, codes: codesOf(answer) })
+    asked.proofs.take(records, { ...answer, codes: codesOf(slice) })
     asked.records[number] = null
     asked.left--
     if (asked.left > 0) return
@@ -114,19 +125,31 @@ export function createProofPool({
     worker.on('error', (error) => died(error instanceof Error ? error.message : String(error), error))
     worker.on('exit', (code) => died(`it ended with code ${code}`))
     worker.unref()
-    return { worker, waiting: 0 }
+    return { worker, waiting: [] }
   }
   const ask = (id: number, logId: string, { thread: number, buffer, count }: CutSlice): void => {
     while (threads.length <= number) threads.push(start(threads.length))
     const thread = threads[number]!
     const request: Request = { id, logId, buffer, count }
-    if (thread.waiting++ === 0) thread.worker.ref()
-    thread.worker.postMessage(request, [buffer])
+    if (thread.waiting.length === 0) thread.worker.ref()
+    thread.waiting.push({ buffer, count })
+    thread.worker.postMessage(request)
+  }
+
+  const lookForBusy = (): void => {
+    const isBusy =
+      threads.length >= treeThreads &&
+      threads.slice(0, treeThreads).every(({ waiting }) => waiting.length >= BUSY_SLICES)
+    busyTimes = isBusy ? busyTimes + 1 : 0
+    if (busyTimes < BUSY_TIMES || treeThreads === count) return
+    treeThreads++
+    busyTimes = 0
   }
 
   return {
     prove(logId, records) {
-      const { proofs, slices, bytes } = slicer.cut(records)
+      lookForBusy()
+      const { proofs, slices, bytes } = slicer.cut(records, treeThreads)
       if (failure !== null && slices.length > 0) return { bytes, proofs: Promise.reject(failure) }
       if (slices.length === 0)
         return { bytes, proofs: proofs.details.length > 0 ? Promise.resolve(proofs) : null }
@@ -138,6 +161,9 @@ export function createProofPool({
       })
       for (const slice of slices) ask(id, logId, slice)
       return { bytes, proofs: made }
+    },
+    warm() {
+      if (threads.length === 0 && failure === null) threads.push(start(0))
     },
     async close() {
       fail(new Error('the threads that verify signatures were ended'))

@@ -78,7 +78,7 @@ export function codesOf({
   buffer,
   count,
 }: {
-  readonly buffer: ArrayBuffer
+  readonly buffer: SharedArrayBuffer
   readonly count: number
 }): Int32Array {
   return new Int32Array(buffer, 0, count)

@@ -11,11 +11,11 @@ const NO_BYTES = Buffer.alloc(0)
 export const PLACES = 4
 
 /**
- * What one thread is given, in one piece that goes to it and comes back: the places of `count` records as words of 32
+ * What one thread is given, in one piece of memory that it has until it answers: the places of `count` records as words of 32
  * bits, counted from the beginning, then their bytes. When it comes back, the codes stand where the places began.
  */
 export interface Slice {
-  readonly buffer: ArrayBuffer
+  readonly buffer: SharedArrayBuffer
   readonly count: number
 }
 
@@ -35,9 +35,10 @@ export interface Cut {
 }
 
 export interface Slicer {
-  cut(records: Records): Cut
+  /** Messages that were signed together are given to the first `treeThreads` threads alone. */
+  cut(records: Records, treeThreads: number): Cut
   /** Takes back the buffer of a slice whose codes have been read. */
-  giveBack(buffer: ArrayBuffer): void
+  giveBack(buffer: SharedArrayBuffer): void
 }
 
 /**
@@ -50,15 +51,17 @@ export function createSlicer(threads: number): Slicer {
   let turn = -1
   /** The bytes in which the last record before stood; whoever else had them may let go. */
   let former = new WeakRef<Buffer>(NO_BYTES)
+  let treeThreads = threads
   const builderOf = (bytes: Buffer, start: number, end: number): SliceBuilder => {
     const tree = threads === 1 ? 0 : treeOf(bytes, start, end)
-    if (tree >= 0) return builders[tree % threads]!
+    if (tree >= 0) return builders[tree % treeThreads]!
     turn = (turn + 1) % threads
     return builders[turn]!
   }
 
   return {
-    cut(records) {
+    cut(records, among) {
+      treeThreads = among
       const proofs = createProofs(records.length)
       let bytes = 0
       const before = former.deref()
@@ -143,7 +146,7 @@ const GAP_MAX = 256
 const INITIAL_RECORDS = 2_048
 const WORD = 4
 
-function createSliceBuilder(thread: number, take: (size: number) => ArrayBuffer): SliceBuilder {
+function createSliceBuilder(thread: number, take: (size: number) => SharedArrayBuffer): SliceBuilder {
   let records = new Int32Array(INITIAL_RECORDS)
   let places = new Int32Array(INITIAL_RECORDS * PLACES)
   let runs: Run[] = []
@@ -204,22 +207,26 @@ function doubled(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
   return larger
 }
 
-/** Buffers are used again: a new one costs four times as much as copying into one that has been used. */
-const IDLE_BYTES_MAX = 8 * 1024 * 1024
+/**
+ * Buffers are used again: a new one costs four times as much as copying into one that has been used. Shared ones, of
+ * which this thread and the other never have the same at one time: handed over, each would count as new memory on both
+ * sides, and a garbage collection is begun for every 64 MiB of that.
+ */
+const IDLE_BYTES_MAX = 4 * 1024 * 1024
 const BUFFER_BYTES_MIN = 16 * 1024
 
 function createBuffers() {
-  let idle: ArrayBuffer[] = []
+  let idle: SharedArrayBuffer[] = []
   let idleBytes = 0
   return {
-    take(size: number): ArrayBuffer {
+    take(size: number): SharedArrayBuffer {
       const i = idle.findIndex(({ byteLength }) => byteLength >= size)
-      if (i < 0) return new ArrayBuffer(2 ** Math.ceil(Math.log2(Math.max(size, BUFFER_BYTES_MIN))))
+      if (i < 0) return new SharedArrayBuffer(2 ** Math.ceil(Math.log2(Math.max(size, BUFFER_BYTES_MIN))))
       const [found] = idle.splice(i, 1)
       idleBytes -= found!.byteLength
       return found!
     },
-    give(buffer: ArrayBuffer): void {
+    give(buffer: SharedArrayBuffer): void {
       if (idleBytes + buffer.byteLength > IDLE_BYTES_MAX) {
         // Too small for what comes now, or too many.
         idle = []

@@ -11,8 +11,8 @@ export interface Request extends Slice {
   readonly logId: string
 }
 
-/** With the slice, in which the codes are now. */
-export interface Answer extends Slice, ProofLists {
+/** The codes are in the slice now. */
+export interface Answer extends ProofLists {
   readonly id: number
 }
 
@@ -22,6 +22,6 @@ let held: { readonly logId: string; readonly prover: Prover } | null = null
 port.on('message', ({ id, logId, buffer, count }: Request) => {
   if (held?.logId !== logId) held = { logId, prover: createProver(logId) }
   const lists = proveSlice(held.prover, { buffer, count })
-  const answer: Answer = { id, buffer, count, ...lists }
-  port.postMessage(answer, [buffer])
+  const answer: Answer = { id, ...lists }
+  port.postMessage(answer)
 })

@@ -40,7 +40,7 @@ export function createEd25519Verifier(): (
 }
 
 /** Importing a key costs a third of a verification; each one kept is memory outside of the heap. */
-const KEYS_MAX = 2_000
+const KEYS_MAX = 500
 /** SubjectPublicKeyInfo of a raw key (RFC 8410). */
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
 

@@ -33,8 +33,8 @@ interface Tree<Value> {
   readonly path: Buffer
 }
 
-/** Of all trees together: 700 trees of 512 messages. The greatest tree that there is takes 4.3 MB. */
-const BYTES_MAX = 32 * 1024 * 1024
+/** Of all trees together: some 45 trees of 512 messages. The greatest tree that there is takes 4.3 MB, and stays while it is in use. */
+const BYTES_MAX = 2 * 1024 * 1024
 /** What a tree takes beside its chunks, about. */
 const TREE_BYTES = 1_024
 const INDEX_BYTES = 4
