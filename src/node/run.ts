@@ -40,7 +40,7 @@ export interface NodeOptions {
 
 const WINDOW_BYTES_MAX = 24 * 1024 * 1024
 /** Some eight chunks of signed messages: threads are never idle, and none of it is much beside the windows. */
-const PROVE_BYTES_MAX = 3 * 1024 * 1024
+const PROVE_BYTES_MAX = 2 * 1024 * 1024
 /** A kill loses at most so much work, and none of the outcome. */
 const REJUDGE_MESSAGES_MAX = 10_000
 const CHECK_EVERY_MS = 60_000

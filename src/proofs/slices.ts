@@ -212,7 +212,7 @@ function doubled(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
  * which this thread and the other never have the same at one time: handed over, each would count as new memory on both
  * sides, and a garbage collection is begun for every 64 MiB of that.
  */
-const IDLE_BYTES_MAX = 4 * 1024 * 1024
+const IDLE_BYTES_MAX = 2 * 1024 * 1024
 const BUFFER_BYTES_MIN = 16 * 1024
 
 function createBuffers() {
