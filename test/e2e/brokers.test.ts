@@ -56,11 +56,13 @@ async function restart(nodeId: number) {
   gone.delete(nodeId)
 }
 
+/** A broker that comes back, or wakes, takes its time on a busy machine. */
 async function inSync(log: KafkaTestLog) {
-  await waitFor('all replicas to be in sync', async () => {
+  const areInSync = async () => {
     const replicas = await askReplicas(log)
     return replicas?.every(({ inSync }) => inSync.length === 3)
-  })
+  }
+  await waitFor('all replicas to be in sync', areInSync, { timeoutMs: 150_000 })
 }
 
 /** Waits until the node has processed messages that the writers were given after now. */
