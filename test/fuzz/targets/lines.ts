@@ -133,7 +133,11 @@ function checkMerged({ timeNs, ...change }: TypedChange): void {
     recordOf(frameSingleObject(encodeMutation(mutation)), { appendMs: APPEND_MS }),
     CATALOGUE,
   )
-  checkEqual(verdict, { type: 'merge', mutation }, 'what a writer takes, a node merges as it is')
+  checkEqual(
+    verdict,
+    { type: 'merge', mutation, signer: null },
+    'what a writer takes, a node merges as it is',
+  )
 }
 
 export const publishLines = textTarget(
