@@ -119,7 +119,9 @@ describe('the short way of a guarded log', () => {
         corpus.push(value)
         for (const standing of world.standings) {
           for (const signer of world.signers) {
-            const record = recordOf(mutateBytes(random, value, corpus), headersOf(signer))
+            // Some as they are: that what the short way takes occurs must not hang on luck.
+            const bytes = choice % 4 === 1 ? value : mutateBytes(random, value, corpus)
+            const record = recordOf(bytes, headersOf(signer))
             if (check(record, { standing, proof: proofOf(signer) })) taken++
           }
         }
