@@ -57,7 +57,7 @@ describe('the short way', () => {
       seeded(seed, 400),
     )
     // Some changes leave a message that is right: these must be among those looked at.
-    expect(taken).toBeGreaterThan(50)
+    expect(taken).toBeGreaterThan(20)
   })
 
   it('judges the golden vectors alike, and takes most of what merges', () => {
