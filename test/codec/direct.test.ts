@@ -52,12 +52,16 @@ describe('the short way', () => {
         const check = createDirectCheck({ catalogue, ...genesis })
         const value = frameSingleObject(encodeMutation(choice % 4 === 0 ? any : mutation))
         corpus.push(value)
-        for (let i = 0; i < 12; i++) if (check(recordOf(mutateBytes(random, value, corpus)))) taken++
+        for (let i = 0; i < 12; i++) {
+          // Some as they are: that what the short way takes occurs must not hang on luck.
+          const bytes = choice % 4 === 1 && i < 2 ? value : mutateBytes(random, value, corpus)
+          if (check(recordOf(bytes))) taken++
+        }
       }),
       seeded(seed, 400),
     )
     // Some changes leave a message that is right: these must be among those looked at.
-    expect(taken).toBeGreaterThan(20)
+    expect(taken).toBeGreaterThan(50)
   })
 
   it('judges the golden vectors alike, and takes most of what merges', () => {
