@@ -52,11 +52,7 @@ describe('the short way', () => {
         const check = createDirectCheck({ catalogue, ...genesis })
         const value = frameSingleObject(encodeMutation(choice % 4 === 0 ? any : mutation))
         corpus.push(value)
-        for (let i = 0; i < 12; i++) {
-          // Some as they are: that what the short way takes occurs must not hang on luck.
-          const bytes = choice % 4 === 1 && i < 2 ? value : mutateBytes(random, value, corpus)
-          if (check(recordOf(bytes))) taken++
-        }
+        for (let i = 0; i < 12; i++) if (check(recordOf(mutateBytes(random, value, corpus)))) taken++
       }),
       seeded(seed, 400),
     )
