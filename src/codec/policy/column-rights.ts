@@ -13,9 +13,12 @@ type Compiled = Partial<Record<number, Columns>>
 /** A policy may know thousands of signers, a catalogue a thousand datasets. */
 const COMPILED_MAX = 10_000
 
-/** Tells for plans of one catalogue whether a right covers a message. What it keeps decides nothing. */
+/**
+ * Tells for plans of one catalogue whether a right covers a message. What it keeps decides nothing, and keeps no right: a
+ * right holds its whole policy, and a long log has thousands of versions.
+ */
 export function createColumnRights(): (right: Right, plan: Plan, message: PackedMessage) => boolean {
-  let compiledByRight = new Map<Right, Map<Plan, Compiled>>()
+  let compiledByRight = new WeakMap<Right, Map<Plan, Compiled>>()
   let size = 0
   // Messages of one writer and of one dataset come in a row.
   let latestRight: Right | null = null
@@ -26,7 +29,7 @@ export function createColumnRights(): (right: Right, plan: Plan, message: Packed
     const known = compiledByRight.get(right)?.get(plan)
     if (known !== undefined) return known
     if (size++ >= COMPILED_MAX) {
-      compiledByRight = new Map()
+      compiledByRight = new WeakMap()
       size = 1
     }
     const byPlan = compiledByRight.get(right) ?? new Map<Plan, Compiled>()
