@@ -8,6 +8,7 @@ import { maxStamp, type Stamp } from '../crdt/stamp.ts'
 import type { Batch } from '../store/store.ts'
 import { explainRejected } from './blame.ts'
 import type { Context, NodeEvent, Outcome } from './context.ts'
+import { createStandings } from './standings.ts'
 import { type Chunk, createWindow, type Window } from './window.ts'
 
 /** After this a batch that is being written is worth a word: a lock is waited for without an end. */
@@ -42,8 +43,7 @@ export interface Pipeline {
 export function createPipeline(context: Context, windowBytesMax: number): Pipeline {
   const folds = createFoldPool(context, windowBytesMax)
   const backlog = createBacklog()
-  /** By partition, what holds where its next chunk begins; absent: what the genesis says. */
-  let standings = new Map<number, Standing>()
+  const standings = createStandings(context.initialStanding)
   let direct = createDirect(context)
   let window = openWindow()
   let inFlight: Promise<void> | null = null
@@ -113,7 +113,7 @@ export function createPipeline(context: Context, windowBytesMax: number): Pipeli
   return {
     assign(loaded) {
       backlog.assign()
-      standings = new Map(loaded)
+      standings.assign(loaded)
     },
     add(chunk) {
       if (outcome !== null) return
@@ -128,8 +128,7 @@ export function createPipeline(context: Context, windowBytesMax: number): Pipeli
         return
       }
       if (chunk.next > chunk.from) {
-        const standing = standings.get(chunk.partition) ?? context.initialStanding
-        standings.set(chunk.partition, window.add(chunk, standing))
+        standings.set(chunk.partition, window.add(chunk, standings.at(chunk.partition)))
       }
       if (chunk.next === chunk.end) {
         context.emit({ type: 'caught-up', partition: chunk.partition, position: chunk.next })
