@@ -16,6 +16,7 @@ const TESTS = [
   'test/codec',
   'test/log/batch.test.ts',
   'test/store/postgres-narrower.test.ts',
+  'test/e2e/guarded-killed.test.ts',
   'test/e2e/steady.test.ts',
 ]
 

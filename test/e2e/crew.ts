@@ -12,6 +12,8 @@ export interface Crew {
   start(): Worker
   /** One of: another worker, an orderly end, a kill, a freeze, a thaw. Throws when one has ended by itself. */
   change(random: () => number): void
+  /** SIGKILL for one that is awake; there is another one then, or it is started. */
+  kill(random: () => number): void
   /** Throws when a worker has ended by itself. */
   check(): void
   wakeAll(): void
@@ -50,6 +52,10 @@ export function createCrew(node: TestNode): Crew {
     awake.push(worker)
     return worker
   }
+  const kill = (random: () => number): void => {
+    if (awake.length < 2) start()
+    take(awake, random).kill('SIGKILL')
+  }
   const check = (): void => {
     for (const { name, child, stderr } of awake) {
       if (child.exitCode !== null) throw new Error(`${name} ended by itself:\n${stderr()}`)
@@ -63,6 +69,7 @@ export function createCrew(node: TestNode): Crew {
   }
   return {
     start,
+    kill,
     check,
     change(random) {
       check()
@@ -72,7 +79,7 @@ export function createCrew(node: TestNode): Crew {
       } else if (dice < 0.55 && awake.length > 1) {
         end(take(awake, random))
       } else if (dice < 0.65 && awake.length > 1) {
-        take(awake, random).kill('SIGKILL')
+        kill(random)
       } else if (dice < 0.85 && awake.length > 1) {
         const worker = take(awake, random)
         frozen.push(worker)
